@@ -1,0 +1,382 @@
+//! What is durable, as the rest of the host sees it.
+//!
+//! The unit of change is the [`WriteSet`] of one turn, and a [`Store`] takes many at once. A store
+//! promises: a batch is applied whole or not at all; when [`Store::commit`] has returned `Ok`, the
+//! batch survives the loss of the process and of power; what is read after that includes it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::address::{ActorId, ActorType, Address};
+use crate::clock::Timestamp;
+use crate::component::{ComponentInfo, Digest};
+use crate::error::{Code, Error};
+use crate::message::{Message, MessageId, Payload};
+use crate::schedule::Schedule;
+
+/// Everything that one turn changes, applied together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteSet {
+    /// Whose turn it was.
+    pub address: Address,
+    /// Remove all that is stored of this actor, before anything else in this set.
+    pub purge: bool,
+    /// State keys, each at most once: a value to keep, or `None` to delete the key.
+    pub state: Vec<(String, Option<Bytes>)>,
+    /// Reminders by name, each at most once: what to keep, or `None` to remove it.
+    pub reminders: Vec<(Arc<str>, Option<Reminder>)>,
+    /// Messages to put into mailboxes, in the order sent.
+    pub sends: Vec<StoredMessage>,
+    /// What becomes of the stored message that caused the turn.
+    pub mail: Option<MailChange>,
+    /// The reply to keep for repeats of the request that caused the turn.
+    pub idempotency: Option<IdempotencyRecord>,
+}
+
+impl WriteSet {
+    /// A set that changes nothing.
+    pub fn empty(address: Address) -> Self {
+        WriteSet {
+            address,
+            purge: false,
+            state: Vec::new(),
+            reminders: Vec::new(),
+            sends: Vec::new(),
+            mail: None,
+            idempotency: None,
+        }
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        !self.purge
+            && self.state.is_empty()
+            && self.reminders.is_empty()
+            && self.sends.is_empty()
+            && self.mail.is_none()
+            && self.idempotency.is_none()
+    }
+}
+
+/// A message in a durable mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// Whose mailbox.
+    pub to: Address,
+    /// The message; its `attempt` is the number of the delivery to come.
+    pub message: Message,
+    /// Not delivered before this moment; [`Timestamp::EPOCH`] for a message sent without delay.
+    pub due_at: Timestamp,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// After a failed delivery, when to try next; otherwise the same as `due_at`.
+    pub wake_at: Timestamp,
+}
+
+impl StoredMessage {
+    /// Where it stands in its mailbox. A mailbox is sorted by this.
+    pub fn key(&self) -> MailKey {
+        MailKey { due_at: self.due_at, id: self.message.id }
+    }
+}
+
+/// Where a stored message stands in its mailbox: first by when it is due, then as sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MailKey {
+    /// Its [`StoredMessage::due_at`].
+    pub due_at: Timestamp,
+    /// Its id.
+    pub id: MessageId,
+}
+
+/// What becomes of a stored message after its delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailChange {
+    /// It took effect: remove it.
+    Consumed(MailKey),
+    /// It failed: keep it, for another delivery.
+    Retry {
+        /// Which message.
+        key: MailKey,
+        /// The number of the next delivery.
+        attempt: u32,
+        /// When to try next.
+        wake_at: Timestamp,
+    },
+    /// It failed too often: remove it and keep it as a dead letter.
+    Dead {
+        /// Which message.
+        key: MailKey,
+        /// What is kept of it.
+        letter: DeadLetter,
+    },
+    /// A reminder's firing failed too often: keep it as a dead letter. The reminder's own row is
+    /// changed by [`WriteSet::reminders`].
+    DeadFiring(DeadLetter),
+}
+
+/// A sent message or a reminder's firing that failed too often, kept for people to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Who did not take it.
+    pub to: Address,
+    /// The message as last delivered.
+    pub message: Message,
+    /// When it was given up.
+    pub died_at: Timestamp,
+    /// The last error.
+    pub error: String,
+}
+
+/// A durable alarm of one actor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reminder {
+    /// Its name, unique within the actor.
+    pub name: Arc<str>,
+    /// What the actor is sent when it fires.
+    pub method: crate::address::Method,
+    /// What it is sent with.
+    pub payload: Payload,
+    /// When it fires.
+    pub schedule: Schedule,
+    /// When it fires next.
+    pub due_at: Timestamp,
+    /// Firings that are over.
+    pub fired: u32,
+    /// The id of the message that the next firing sends.
+    pub firing_id: MessageId,
+    /// The number of the delivery to come of that message.
+    pub attempt: u32,
+    /// After a failed delivery, when to try next; otherwise the same as `due_at`.
+    pub wake_at: Timestamp,
+}
+
+/// The reply that repeats of an idempotent request get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyRecord {
+    /// The client's key.
+    pub key: String,
+    /// What the request said, to tell a repeat from another request under the same key.
+    pub request_digest: Digest,
+    /// The reply: a payload, or the error's code and detail.
+    pub reply: Result<Payload, Error>,
+    /// When it was first given.
+    pub at: Timestamp,
+}
+
+/// How much [`Store::load`] brings.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadBounds {
+    /// State is brought whole when it has at most so many bytes, otherwise not at all.
+    pub state_bytes_max: u64,
+    /// At most so many stored messages.
+    pub mail_max: usize,
+}
+
+/// An actor as it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredActor {
+    /// All of its state, in key order; `None` when there is more than was asked for.
+    pub state: Option<Vec<(String, Bytes)>>,
+    /// Bytes of all keys and values.
+    pub state_bytes: u64,
+    /// Its reminders, by name.
+    pub reminders: Vec<Reminder>,
+    /// The first of its [`Mail`].
+    pub mail: Mail,
+}
+
+/// The head of a durable mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mail {
+    /// Messages that are due, and those waiting for another delivery, in mailbox order.
+    pub messages: Vec<StoredMessage>,
+    /// Whether more of the same kind follow.
+    pub more: bool,
+}
+
+/// What [`Store::summary`] tells of an actor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredSummary {
+    /// How many state keys.
+    pub state_keys: u64,
+    /// Bytes of all keys and values.
+    pub state_bytes: u64,
+    /// Messages in its durable mailbox, due or not.
+    pub mail: u64,
+    /// Its reminders, by name.
+    pub reminders: Vec<Reminder>,
+}
+
+impl StoredSummary {
+    /// Whether nothing at all is stored.
+    pub fn is_empty(&self) -> bool {
+        self.state_keys == 0 && self.mail == 0 && self.reminders.is_empty()
+    }
+}
+
+/// An actor for which something is due.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    /// Since when.
+    pub at: Timestamp,
+    /// Which actor.
+    pub address: Address,
+}
+
+/// An actor type and its versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActorTypeRecord {
+    /// Its name.
+    pub name: ActorType,
+    /// The version that new turns run.
+    pub active_version: u32,
+    /// All versions, by number.
+    pub versions: Vec<VersionRecord>,
+}
+
+impl ActorTypeRecord {
+    /// The version that new turns run.
+    pub fn active(&self) -> Option<&VersionRecord> {
+        self.versions.iter().find(|version| version.number == self.active_version)
+    }
+}
+
+/// One version of an actor type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionRecord {
+    /// 1, 2, 3 …
+    pub number: u32,
+    /// What was uploaded.
+    pub component: ComponentInfo,
+    /// When.
+    pub deployed_at: Timestamp,
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was changed; it may work later.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// Nothing was changed: there is no room.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// It is not known whether the change was made.
+    #[error("the outcome is unknown: {0}")]
+    Unknown(String),
+    /// A failed sync or corruption: the store takes nothing more, and the host must stop.
+    #[error("the store failed: {0}")]
+    Broken(String),
+}
+
+impl From<StoreError> for Error {
+    /// Without the store's own words, which are for the log.
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Error::new(
+                Code::StoreUnavailable,
+                "the store can't be reached now; nothing was changed, so try again",
+            ),
+            StoreError::Full(_) => Error::new(Code::StoreFull, "the store has no room; nothing was changed"),
+            StoreError::Unknown(_) | StoreError::Broken(_) => Error::new(
+                Code::OutcomeUnknown,
+                "the store failed while the change was being written; look before you repeat it",
+            ),
+        }
+    }
+}
+
+/// Answers of a [`Store`].
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// What [`Store::undeploy`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undeployed {
+    /// The type is gone.
+    Removed,
+    /// Nothing was deployed under that name.
+    Unknown,
+    /// Actors of the type have something stored, and no purge was asked for.
+    InUse,
+}
+
+/// Durable things. Every method is cancel safe in that a dropped future leaves either the whole
+/// change or none; which of them is known only when it has returned.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Applies the write sets in order, in one transaction. Nobody else calls this while a call is
+    /// under way: there is one committer.
+    async fn commit(&self, batch: &[WriteSet]) -> StoreResult<()>;
+
+    /// Reads what an activation starts from; an actor of which nothing is stored is empty.
+    async fn load(&self, address: &Address, now: Timestamp, bounds: LoadBounds) -> StoreResult<StoredActor>;
+
+    /// Reads one state value.
+    async fn state_value(&self, address: &Address, key: &str) -> StoreResult<Option<Bytes>>;
+
+    /// State keys that begin with `prefix`, in byte order, that come after `after`.
+    async fn state_keys(
+        &self,
+        address: &Address,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Vec<String>>;
+
+    /// The head of the durable mailbox: messages due at `now`, and those that wait for another
+    /// delivery (`attempt` above 1) whenever that is, in mailbox order.
+    async fn mail(&self, address: &Address, now: Timestamp, limit: usize) -> StoreResult<Mail>;
+
+    /// All of the durable mailbox, due or not, in mailbox order, to look at.
+    async fn waiting_mail(&self, address: &Address, limit: usize) -> StoreResult<Vec<StoredMessage>>;
+
+    /// Sizes and reminders of one actor.
+    async fn summary(&self, address: &Address) -> StoreResult<StoredSummary>;
+
+    /// Actors of a type that have anything stored and whose id begins with `prefix`, in id order,
+    /// after `after`.
+    async fn actors(
+        &self,
+        actor_type: &ActorType,
+        prefix: &str,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> StoreResult<Vec<ActorId>>;
+
+    /// Actors with a stored message or a reminder to be looked at by `until` (its `wake_at`), each
+    /// with the earliest such moment, sorted, after `after`.
+    async fn due(&self, until: Timestamp, after: Option<&Due>, limit: usize) -> StoreResult<Vec<Due>>;
+
+    /// The first `wake_at` later than `after`.
+    async fn next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>>;
+
+    /// The greatest message id that is stored anywhere.
+    async fn latest_message_id(&self) -> StoreResult<Option<MessageId>>;
+
+    /// Every actor type.
+    async fn actor_types(&self) -> StoreResult<Vec<ActorTypeRecord>>;
+
+    /// Makes `component` the next version of `actor_type`, and the active one.
+    async fn deploy(
+        &self,
+        actor_type: &ActorType,
+        info: &ComponentInfo,
+        component: &Bytes,
+        now: Timestamp,
+    ) -> StoreResult<ActorTypeRecord>;
+
+    /// The bytes of a component.
+    async fn component(&self, digest: &Digest) -> StoreResult<Option<Bytes>>;
+
+    /// Removes an actor type and its versions; with `purge`, all that its actors have stored too.
+    async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed>;
+
+    /// Whether the store answers.
+    async fn check(&self) -> StoreResult<()>;
+
+    /// Finishes what is under way and lets go of files and connections.
+    async fn close(&self);
+}

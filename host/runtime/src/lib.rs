@@ -1,0 +1,5 @@
+//! Greenroom's runtime.
+mod node;
+mod view;
+pub use node::{Config, Node, Parts};
+pub use view::*;
