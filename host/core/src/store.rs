@@ -166,15 +166,6 @@ pub struct IdempotencyRecord {
     pub at: Timestamp,
 }
 
-/// How much [`Store::load`] brings.
-#[derive(Clone, Copy, Debug)]
-pub struct LoadBounds {
-    /// State is brought whole when it has at most so many bytes, otherwise not at all.
-    pub state_bytes_max: u64,
-    /// At most so many stored messages.
-    pub mail_max: usize,
-}
-
 /// An actor as it is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredActor {
@@ -184,11 +175,9 @@ pub struct StoredActor {
     pub state_bytes: u64,
     /// Its reminders, by name.
     pub reminders: Vec<Reminder>,
-    /// The first of its [`Mail`].
-    pub mail: Mail,
 }
 
-/// The head of a durable mailbox.
+/// A page of a durable mailbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mail {
     /// Messages that are due, and those waiting for another delivery, in mailbox order.
@@ -311,8 +300,9 @@ pub trait Store: Send + Sync + 'static {
     /// under way: there is one committer.
     async fn commit(&self, batch: &[WriteSet]) -> StoreResult<()>;
 
-    /// Reads what an activation starts from; an actor of which nothing is stored is empty.
-    async fn load(&self, address: &Address, now: Timestamp, bounds: LoadBounds) -> StoreResult<StoredActor>;
+    /// Reads what an activation starts from; an actor of which nothing is stored is empty. State is
+    /// brought whole when it has at most `state_bytes_max` bytes, otherwise not at all.
+    async fn load(&self, address: &Address, state_bytes_max: u64) -> StoreResult<StoredActor>;
 
     /// Reads one state value.
     async fn state_value(&self, address: &Address, key: &str) -> StoreResult<Option<Bytes>>;
@@ -326,9 +316,15 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> StoreResult<Vec<String>>;
 
-    /// The head of the durable mailbox: messages due at `now`, and those that wait for another
-    /// delivery (`attempt` above 1) whenever that is, in mailbox order.
-    async fn mail(&self, address: &Address, now: Timestamp, limit: usize) -> StoreResult<Mail>;
+    /// A page of the durable mailbox: messages due at `now`, and those that wait for another
+    /// delivery (`attempt` above 1) whenever that is, in mailbox order, after `after`.
+    async fn mail(
+        &self,
+        address: &Address,
+        now: Timestamp,
+        after: Option<MailKey>,
+        limit: usize,
+    ) -> StoreResult<Mail>;
 
     /// All of the durable mailbox, due or not, in mailbox order, to look at.
     async fn waiting_mail(&self, address: &Address, limit: usize) -> StoreResult<Vec<StoredMessage>>;
