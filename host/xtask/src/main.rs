@@ -1,2 +1,73 @@
-//! Placeholder.
-fn main() {}
+//! The project's own automation: `cargo xtask --help` is the list of what a contributor can run.
+//!
+//! It depends on next to nothing, so that it is there in a second on a clean checkout, and every
+//! step it takes is an ordinary command that it prints, so that each can be run alone.
+
+mod steps;
+mod tasks;
+mod toolchain;
+
+use clap::{Parser, Subcommand};
+
+/// Builds, tests and demonstrates Greenroom.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the guests: the example actors and the probe of the tests
+    ///
+    /// Installs the Rust target wasm32-wasip2 when it is missing. The components end up in
+    /// target/wasm32-wasip2/guest/.
+    Guests,
+    /// Build the guests and the host
+    Build {
+        /// With optimisation, as it is shipped
+        #[arg(long)]
+        release: bool,
+    },
+    /// Build everything and play a scene with ten thousand users, checking each promise on the way
+    ///
+    /// At the end the host goes on running for you to try; its address, its process id and how to
+    /// stop it are printed. Options after `--` go to the demo: `cargo xtask demo -- --help`.
+    Demo {
+        /// Options of the demo
+        #[arg(last = true)]
+        options: Vec<String>,
+    },
+    /// Run all tests: unit, contract and doc tests, then the black-box tests of the real binary
+    Test {
+        /// Only the black-box tests
+        #[arg(long)]
+        black_box: bool,
+        /// Options after `--` go to the tests, for example the name of one
+        #[arg(last = true)]
+        options: Vec<String>,
+    },
+    /// Measure the host beside two plain servers that do the same work without actors
+    ///
+    /// Builds in release mode. Options after `--` go to the benchmark: `cargo xtask bench -- --help`.
+    Bench {
+        /// Options of the benchmark
+        #[arg(last = true)]
+        options: Vec<String>,
+    },
+    /// What a change must pass: format, lints, documentation, all tests
+    Ci,
+}
+
+fn main() -> anyhow::Result<()> {
+    std::env::set_current_dir(steps::root())?;
+    match Cli::parse().task {
+        Task::Guests => tasks::guests(),
+        Task::Build { release } => tasks::build(release),
+        Task::Demo { options } => tasks::demo(&options),
+        Task::Test { black_box, options } => tasks::test(black_box, &options),
+        Task::Bench { options } => tasks::bench(&options),
+        Task::Ci => tasks::ci(),
+    }
+}
