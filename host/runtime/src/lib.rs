@@ -1,5 +1,36 @@
-//! Greenroom's runtime.
+//! Greenroom's runtime: actors in memory, and the path of a message through them.
+//!
+//! A message travels through these files, in this order: [`node`] takes it, `dispatch` finds or
+//! makes the activation, the `mailbox` queues it, `lifecycle` takes it from there, `run_turn` runs
+//! it in a sandbox against the host functions in `turn`, the `committer` writes what it changed,
+//! and at the `gate` its reply waits for that. `delivery` does the same for what is stored, woken
+//! by the `scheduler`.
+//!
+//! The runtime knows no engine, database or protocol: it sees
+//! [`SandboxEngine`](greenroom_core::sandbox::SandboxEngine), [`Store`](greenroom_core::store::Store)
+//! and [`Clock`](greenroom_core::Clock).
+
+mod activation;
+mod changes;
+mod committer;
+mod delivery;
+mod dispatch;
+mod gate;
+mod guest_log;
+mod lifecycle;
+mod mailbox;
 mod node;
+mod operation;
+mod residency;
+mod run_turn;
+mod scheduler;
+mod state;
+mod timers;
+mod turn;
+mod types;
 mod view;
+mod waits;
+
 pub use node::{Config, Node, Parts};
+pub use residency::ResidentBytes;
 pub use view::*;

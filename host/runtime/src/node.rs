@@ -1,52 +1,110 @@
 //! The runtime from outside: what can be asked of a node.
-#![allow(clippy::todo, clippy::unused_async, unused_variables, missing_docs)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_core::sandbox::{Environment, SandboxEngine};
 use greenroom_core::store::{Reminder, Store};
-use greenroom_core::{ActorType, Address, Clock, Error, Limits, MessageId, Method, Payload, Schedule};
+use greenroom_core::{
+    ActorType, Address, Clock, Code, Error, Limits, Message, MessageId, MessageIdGenerator, Method, Origin,
+    Payload, Schedule, Timestamp,
+};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use crate::view::{ActorQuery, ActorSummary, ActorTypeView, ActorView, Deployment, WaitingMessage};
+use crate::committer::Committer;
+use crate::dispatch::{AfterCommit, Dispatch};
+use crate::gate::Gate;
+use crate::mailbox::Work;
+use crate::operation::Operation;
+use crate::residency::{Residency, ResidentBytes};
+use crate::scheduler::Scheduler;
+use crate::turn::{check_payload, stored};
+use crate::types::Types;
+use crate::view::{
+    ActorQuery, ActorSummary, ActorTypeView, ActorView, Deployment, Lifecycle, WaitingMessage,
+};
+
+/// How often a draining node looks whether everybody has left.
+const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// What a node is made of.
 pub struct Parts {
+    /// Where everything durable is.
     pub store: Arc<dyn Store>,
+    /// What runs components.
     pub engine: Arc<dyn SandboxEngine>,
+    /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Tells the resident memory of the process, in bytes.
-    pub resident_bytes: Arc<dyn Fn() -> u64 + Send + Sync>,
+    pub resident_bytes: ResidentBytes,
 }
 
 /// How a node behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
+    /// The bounds in force.
     pub limits: Limits,
     /// The environment variables that guests of each type see.
     pub environments: BTreeMap<ActorType, Environment>,
 }
 
-/// A running node. Cheap to clone.
+/// A running node. Cheap to clone. Every method is cancel safe: a change whose future is dropped
+/// may still be made.
 #[derive(Clone)]
-pub struct Node {}
+pub struct Node {
+    dispatch: Arc<Dispatch>,
+}
 
 impl Node {
     /// Starts a node over what the store holds.
+    ///
+    /// # Errors
+    /// The store could not be read.
     pub async fn start(parts: Parts, config: Config) -> Result<Node, Error> {
-        todo!()
+        let Parts { store, engine, clock, resident_bytes } = parts;
+        let latest = store.latest_message_id().await?;
+        let types = Types::load(Arc::clone(&store), engine, Arc::clone(&clock), config.environments).await?;
+        let dispatch = Arc::new_cyclic(|dispatch| {
+            let committer = Committer::start(Arc::clone(&store), AfterCommit(dispatch.clone()));
+            let ids = MessageIdGenerator::starting_after(latest);
+            Dispatch::new(config.limits, store, clock, ids, types, committer)
+        });
+        tokio::spawn(Scheduler::run(Arc::downgrade(&dispatch)));
+        tokio::spawn(Residency::keep(Arc::downgrade(&dispatch), resident_bytes));
+        Ok(Node { dispatch })
     }
+
     /// The bounds in force.
     pub fn limits(&self) -> &Limits {
-        todo!()
+        &self.dispatch.limits
     }
+
+    /// How many actors are in memory.
+    pub fn active_actors(&self) -> usize {
+        self.dispatch.activation_count()
+    }
+
     /// Asks an actor and waits for the reply. A dropped future does not cancel the turn.
+    ///
+    /// # Errors
+    /// The guest's failure, or why there was no reply.
     pub async fn call(&self, to: &Address, method: Method, payload: Payload) -> Result<Payload, Error> {
-        todo!()
+        self.check_not_draining()?;
+        check_payload(&payload, self.limits().payload_bytes)?;
+        let message = self.message(method, payload);
+        let deadline = Instant::now() + self.limits().turn_timeout;
+        self.dispatch.call(to, message, deadline, 0, None).await
     }
-    /// Tells an actor: returns when the message is durable.
+
+    /// Tells an actor: returns when the message is durable. It is delivered no sooner than `delay`
+    /// from now.
+    ///
+    /// # Errors
+    /// Nothing was stored, unless the code is `outcome-unknown`.
     pub async fn send(
         &self,
         to: &Address,
@@ -54,21 +112,88 @@ impl Node {
         payload: Payload,
         delay: Duration,
     ) -> Result<MessageId, Error> {
-        todo!()
+        self.check_not_draining()?;
+        check_payload(&payload, self.limits().payload_bytes)?;
+        self.dispatch.check_send(to)?;
+        let message = self.message(method, payload);
+        let id = message.id;
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.dispatch.store_message(stored(to.clone(), message, self.dispatch.clock.now(), delay_ms)).await?;
+        Ok(id)
     }
+
+    /// Actors that have anything stored or are in memory, in order.
     pub async fn actors(&self, query: &ActorQuery) -> Result<Vec<ActorSummary>, Error> {
-        todo!()
+        let after = query.after.as_ref();
+        let names = match &query.actor_type {
+            Some(name) => vec![name.clone()],
+            None => self.dispatch.types.names(),
+        };
+        let mut addresses = std::collections::BTreeSet::new();
+        for name in names.iter().filter(|name| after.is_none_or(|after| **name >= after.actor_type)) {
+            let after_id = after.filter(|after| after.actor_type == *name).map(|after| &after.id);
+            let ids = self.dispatch.store.actors(name, &query.prefix, after_id, query.limit).await?;
+            addresses.extend(ids.into_iter().map(|id| Address { actor_type: name.clone(), id }));
+            if addresses.len() >= query.limit {
+                break;
+            }
+        }
+        self.dispatch.each_activation(|activation| {
+            let address = &activation.address;
+            if names.contains(&address.actor_type)
+                && address.id.as_str().starts_with(&query.prefix)
+                && after.is_none_or(|after| address > after)
+            {
+                addresses.insert(address.clone());
+            }
+        });
+        let summary = |address: Address| ActorSummary { lifecycle: self.lifecycle(&address), address };
+        Ok(addresses.into_iter().take(query.limit).map(summary).collect())
     }
+
+    /// Looks at one actor.
+    ///
     /// # Errors
     /// `unknown-actor-type`; `unknown-actor` when nothing is stored and it is not in memory.
     pub async fn inspect(&self, address: &Address) -> Result<ActorView, Error> {
-        todo!()
+        self.dispatch.types.check(&address.actor_type)?;
+        let stored = self.dispatch.store.summary(address).await?;
+        let active = self.dispatch.find(address);
+        if active.is_none() && stored.is_empty() {
+            return Err(Error::new(
+                Code::UnknownActor,
+                format!("{address} has nothing stored and is not active; its first message activates it"),
+            ));
+        }
+        let mut view = ActorView {
+            address: address.clone(),
+            lifecycle: self.lifecycle(address),
+            version: None,
+            sandbox_memory_bytes: None,
+            mailbox_length: stored.mail,
+            state_keys: stored.state_keys,
+            state_bytes: stored.state_bytes,
+            reminders: stored.reminders,
+            last_turn: None,
+            last_error: None,
+        };
+        if let Some(activation) = active {
+            let status = activation.status.lock();
+            view.mailbox_length += activation.mailbox.len() as u64;
+            view.version = status.version;
+            view.sandbox_memory_bytes = status.sandbox_memory_bytes;
+            view.last_turn.clone_from(&status.last_turn);
+            view.last_error.clone_from(&status.last_error);
+        }
+        Ok(view)
     }
+
     /// Deactivates an actor and removes everything it has stored.
     pub async fn delete(&self, address: &Address) -> Result<(), Error> {
-        todo!()
+        self.operate(address, Operation::Purge).await.map(drop)
     }
-    /// Committed state keys, in byte order.
+
+    /// Committed state keys that begin with `prefix`, in byte order, after `after`.
     pub async fn state_keys(
         &self,
         address: &Address,
@@ -76,11 +201,16 @@ impl Node {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<String>, Error> {
-        todo!()
+        self.dispatch.types.check(&address.actor_type)?;
+        Ok(self.dispatch.store.state_keys(address, prefix, after, limit).await?)
     }
+
+    /// One committed state value.
     pub async fn state_value(&self, address: &Address, key: &str) -> Result<Option<Bytes>, Error> {
-        todo!()
+        self.dispatch.types.check(&address.actor_type)?;
+        Ok(self.dispatch.store.state_value(address, key).await?)
     }
+
     /// Writes (or with `None` deletes) one state value by hand, as a turn of its own. Says whether
     /// the key was there.
     pub async fn repair_state(
@@ -89,11 +219,16 @@ impl Node {
         key: String,
         value: Option<Bytes>,
     ) -> Result<bool, Error> {
-        todo!()
+        self.operate(address, Operation::RepairState(key, value)).await
     }
+
+    /// The actor's reminders, by name.
     pub async fn reminders(&self, address: &Address) -> Result<Vec<Reminder>, Error> {
-        todo!()
+        self.dispatch.types.check(&address.actor_type)?;
+        Ok(self.dispatch.store.summary(address).await?.reminders)
     }
+
+    /// Sets a reminder by hand.
     pub async fn set_reminder(
         &self,
         address: &Address,
@@ -102,49 +237,186 @@ impl Node {
         method: Method,
         payload: Payload,
     ) -> Result<(), Error> {
-        todo!()
+        self.operate(address, Operation::SetReminder(name.to_owned(), schedule, method, payload))
+            .await
+            .map(drop)
     }
-    /// Says whether there was one.
+
+    /// Cancels a reminder by hand; says whether there was one.
     pub async fn cancel_reminder(&self, address: &Address, name: &str) -> Result<bool, Error> {
-        todo!()
+        self.operate(address, Operation::CancelReminder(name.to_owned())).await
     }
-    /// What waits: in memory, then stored and not yet due.
+
+    /// What waits: the calls in memory, then what is stored, each in order. At most as many as one
+    /// mailbox holds of each.
     pub async fn mailbox(&self, address: &Address) -> Result<Vec<WaitingMessage>, Error> {
-        todo!()
+        self.dispatch.types.check(&address.actor_type)?;
+        let now = Instant::now();
+        let mut waiting = self.dispatch.find(address).map_or_else(Vec::new, |activation| {
+            activation.mailbox.calls(|call| waiting(&call.message, now - call.arrived, None))
+        });
+        let clock_now = self.dispatch.clock.now();
+        let stored = self.dispatch.store.waiting_mail(address, self.limits().mailbox_capacity).await?;
+        waiting.extend(stored.iter().map(|stored| {
+            let due_in = Some(clock_now.until(stored.wake_at)).filter(|wait| !wait.is_zero());
+            self::waiting(&stored.message, stored.sent_at.until(clock_now), due_in)
+        }));
+        Ok(waiting)
     }
+
     /// Lets go of an actor's memory now; nothing happens when it is dormant.
     pub async fn deactivate(&self, address: &Address) -> Result<(), Error> {
-        todo!()
+        self.dispatch.types.check(&address.actor_type)?;
+        if self.dispatch.find(address).is_none() {
+            return Ok(());
+        }
+        self.operate(address, Operation::Deactivate).await.map(drop)
     }
+
     /// Checks, compiles and deploys a component as the next version of the type.
+    ///
+    /// # Errors
+    /// `component-rejected`, with everything that is wrong with it.
     pub async fn deploy(&self, actor_type: &ActorType, component: Bytes) -> Result<Deployment, Error> {
-        todo!()
+        self.check_not_draining()?;
+        let deployment = self.dispatch.types.deploy(actor_type, component).await?;
+        // What was sent to the type while nothing was deployed under its name.
+        self.dispatch.scheduler.note(Timestamp::EPOCH);
+        Ok(deployment)
     }
+
+    /// Every actor type, by name.
     pub async fn actor_types(&self) -> Result<Vec<ActorTypeView>, Error> {
-        todo!()
+        let mut active: BTreeMap<ActorType, usize> = BTreeMap::new();
+        self.dispatch.each_activation(|activation| {
+            *active.entry(activation.address.actor_type.clone()).or_default() += 1;
+        });
+        let mut records = self.dispatch.store.actor_types().await?;
+        records.sort_by(|a, b| a.name.cmp(&b.name));
+        let view = |record: greenroom_core::store::ActorTypeRecord| ActorTypeView {
+            active_actors: active.get(&record.name).copied().unwrap_or(0),
+            name: record.name,
+            active_version: record.active_version,
+            versions: record.versions,
+        };
+        Ok(records.into_iter().map(view).collect())
     }
+
+    /// One actor type.
+    ///
+    /// # Errors
+    /// `unknown-actor-type`.
     pub async fn actor_type(&self, actor_type: &ActorType) -> Result<ActorTypeView, Error> {
-        todo!()
+        self.dispatch.types.check(actor_type)?;
+        let found = self.actor_types().await?.into_iter().find(|view| view.name == *actor_type);
+        found.ok_or_else(|| Error::new(Code::UnknownActorType, format!("{actor_type} was just undeployed")))
     }
-    /// The bytes that were uploaded. `not-found` when there is no such version.
+
+    /// The bytes that were uploaded.
+    ///
+    /// # Errors
+    /// `not-found` when there is no such version.
     pub async fn component(&self, actor_type: &ActorType, version: u32) -> Result<Bytes, Error> {
-        todo!()
+        let view = self.actor_type(actor_type).await?;
+        let Some(record) = view.versions.iter().find(|record| record.number == version) else {
+            let text =
+                format!("{actor_type} has no version {version}; its latest is {}", view.versions.len());
+            return Err(Error::new(Code::NotFound, text));
+        };
+        self.dispatch.types.component(&record.component.digest).await
     }
+
+    /// Undeploys an actor type; with `purge`, all that its actors have stored goes too.
+    ///
+    /// # Errors
     /// `actor-type-in-use` while actors have anything stored and `purge` is false.
     pub async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> Result<(), Error> {
-        todo!()
+        self.dispatch.types.undeploy(actor_type, purge).await?;
+        self.dispatch.each_activation(|activation| {
+            if activation.address.actor_type == *actor_type {
+                drop(activation.mailbox.push(Work::Deactivate));
+            }
+        });
+        Ok(())
     }
-    /// Whether it can take work: `draining`, `store-unavailable`.
+
+    /// Whether it can take work.
+    ///
+    /// # Errors
+    /// `draining`, `store-unavailable`.
     pub async fn ready(&self) -> Result<(), Error> {
-        todo!()
+        self.check_not_draining()?;
+        Ok(self.dispatch.store.check().await?)
     }
+
     /// Takes no more calls from outside, finishes turns under way (at most `drain_timeout`),
     /// deactivates every actor and closes the store.
     pub async fn drain(&self) {
-        todo!()
+        self.dispatch.draining.store(true, Ordering::Relaxed);
+        let deadline = Instant::now() + self.limits().drain_timeout;
+        self.dispatch.each_activation(|activation| drop(activation.mailbox.push(Work::Deactivate)));
+        while self.dispatch.activation_count() > 0 && Instant::now() < deadline {
+            tokio::time::sleep(DRAIN_LOOK_EVERY).await;
+        }
+        let left = self.dispatch.activation_count();
+        if left > 0 {
+            tracing::warn!(left, "some actors were still at work after drain_timeout; their turns are lost");
+        }
+        // Everything submitted before this is committed when this is.
+        let gate = Arc::new(Gate::default());
+        let flush = greenroom_core::store::WriteSet::empty(flush_address());
+        self.dispatch.committer.submit(flush, &gate).await;
+        if tokio::time::timeout(self.limits().drain_timeout, gate.wait()).await.is_err() {
+            tracing::error!("the store did not take the last writes in time");
+        }
+        self.dispatch.store.close().await;
     }
-    /// Resolves when the store is broken and the process must end.
+
+    /// Resolves when the store is broken and the process must end. Cancel safe.
     pub async fn broken(&self) -> Error {
-        todo!()
+        let mut broken = self.dispatch.broken.subscribe();
+        let error = broken.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+        error.unwrap_or_else(|| Error::new(Code::StoreUnavailable, "the node has ended"))
+    }
+
+    fn message(&self, method: Method, payload: Payload) -> Message {
+        let id = self.dispatch.ids.next(self.dispatch.clock.now());
+        Message { id, method, payload, origin: Origin::Client, attempt: 1 }
+    }
+
+    async fn operate(&self, address: &Address, operation: Operation) -> Result<bool, Error> {
+        self.check_not_draining()?;
+        let (reply, receiver) = oneshot::channel();
+        self.dispatch.push(address, Work::Operation(operation, reply))?;
+        receiver
+            .await
+            .unwrap_or_else(|_| Err(Error::new(Code::Internal, "the actor's activation ended; try again")))
+    }
+
+    fn lifecycle(&self, address: &Address) -> Lifecycle {
+        self.dispatch.find(address).map_or(Lifecycle::Dormant, |activation| activation.lifecycle())
+    }
+
+    fn check_not_draining(&self) -> Result<(), Error> {
+        if self.dispatch.is_draining() {
+            return Err(Error::new(Code::Draining, "the host is stopping; try again when it is back"));
+        }
+        Ok(())
+    }
+}
+
+/// An empty write set has an address like any other; nothing is stored under it.
+fn flush_address() -> Address {
+    Address::parse("flush", "flush").expect("both are valid names")
+}
+
+fn waiting(message: &Message, age: Duration, due_in: Option<Duration>) -> WaitingMessage {
+    WaitingMessage {
+        id: message.id,
+        method: message.method.clone(),
+        origin: message.origin.clone(),
+        attempt: message.attempt,
+        age,
+        due_in,
     }
 }

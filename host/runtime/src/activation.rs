@@ -1,0 +1,78 @@
+//! An activation as others see it: its mailbox, and what it was last seen doing. The task that
+//! serves it is in [`lifecycle`](crate::lifecycle).
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use greenroom_core::Address;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::mailbox::Mailbox;
+use crate::view::{ErrorSummary, Lifecycle, TurnSummary};
+
+/// See the [module](self).
+pub(crate) struct Activation {
+    pub(crate) address: Address,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) status: Mutex<Status>,
+    born: Instant,
+    /// Milliseconds after `born` at which the last message was taken.
+    used_ms: AtomicU64,
+    busy: AtomicBool,
+    has_sandbox: AtomicBool,
+}
+
+/// What an activation was last seen doing, for people to look at.
+#[derive(Default)]
+pub(crate) struct Status {
+    pub(crate) version: Option<u32>,
+    pub(crate) sandbox_memory_bytes: Option<usize>,
+    pub(crate) last_turn: Option<TurnSummary>,
+    pub(crate) last_error: Option<ErrorSummary>,
+}
+
+impl Activation {
+    pub(crate) fn new(address: Address, mailbox_capacity: usize) -> Self {
+        Activation {
+            address,
+            mailbox: Mailbox::new(mailbox_capacity),
+            status: Mutex::default(),
+            born: Instant::now(),
+            used_ms: AtomicU64::new(0),
+            busy: AtomicBool::new(true),
+            has_sandbox: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes that a message was taken at `now`.
+    pub(crate) fn touch(&self, now: Instant) {
+        let used_ms = (now - self.born).as_millis() as u64;
+        self.used_ms.store(used_ms, Ordering::Relaxed);
+    }
+
+    /// When the last message was taken.
+    pub(crate) fn last_used(&self) -> Instant {
+        self.born + std::time::Duration::from_millis(self.used_ms.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
+    }
+
+    /// Whether it does nothing and nothing waits for it.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.busy.load(Ordering::Relaxed) && self.mailbox.is_empty()
+    }
+
+    pub(crate) fn set_has_sandbox(&self, has_sandbox: bool) {
+        self.has_sandbox.store(has_sandbox, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_sandbox(&self) -> bool {
+        self.has_sandbox.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn lifecycle(&self) -> Lifecycle {
+        if self.is_idle() { Lifecycle::Idle } else { Lifecycle::Activated }
+    }
+}

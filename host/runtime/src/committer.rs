@@ -1,0 +1,112 @@
+//! The committer: puts the write sets of many actors into one transaction, again and again.
+//!
+//! While one batch is on its way to disk the next one gathers, so the cost of a sync is shared by
+//! all turns that ended meanwhile. There is one committer, and it works in order: what an actor
+//! submits is committed in the order submitted, and what follows a commit (recipients and the
+//! scheduler are told of what was stored, then gates open) is over before the next one begins.
+
+use std::sync::Arc;
+
+use greenroom_core::store::{Store, StoreError, WriteSet};
+use greenroom_core::{Code, Error};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use crate::gate::Gate;
+
+/// Write sets in one transaction at most.
+const BATCH_WRITE_SETS_MAX: usize = 1_024;
+
+/// Bytes of write sets that wait or are being written; a turn that ends beyond waits here.
+const BYTES_ON_THE_WAY_MAX: usize = 64 << 20;
+
+/// One turn's changes on their way to the store.
+struct Submission {
+    write_set: WriteSet,
+    gate: Arc<Gate>,
+    sequence: u64,
+    room: OwnedSemaphorePermit,
+}
+
+/// What is told after a commit: see [`Committer::start`].
+pub(crate) trait Committed: Send + 'static {
+    /// The write sets are durable; their replies are still held. Must not block.
+    fn committed(&self, write_set: &WriteSet);
+    /// The store is broken and will take nothing more.
+    fn broken(&self, error: &StoreError);
+}
+
+/// Hands write sets to the committer.
+pub(crate) struct Committer {
+    sender: mpsc::Sender<Submission>,
+    room: Arc<Semaphore>,
+}
+
+impl Committer {
+    /// Starts the committer; it ends when the handle is dropped and all that was submitted is
+    /// committed.
+    pub(crate) fn start(store: Arc<dyn Store>, after: impl Committed) -> Self {
+        let (sender, receiver) = mpsc::channel(BATCH_WRITE_SETS_MAX);
+        tokio::spawn(run(store, receiver, after));
+        Committer { sender, room: Arc::new(Semaphore::new(BYTES_ON_THE_WAY_MAX)) }
+    }
+
+    /// Hands over a write set of the activation that owns `gate`. One caller at a time per gate.
+    ///
+    /// When it has returned, with the write set's number at the gate, whatever is held there waits
+    /// for this write set.
+    pub(crate) async fn submit(&self, write_set: WriteSet, gate: &Arc<Gate>) -> u64 {
+        let bytes = write_set_bytes(&write_set).min(BYTES_ON_THE_WAY_MAX);
+        let room = Arc::clone(&self.room)
+            .acquire_many_owned(bytes as u32)
+            .await
+            .expect("the semaphore is never closed");
+        let sequence = gate.submit();
+        let submission = Submission { write_set, gate: Arc::clone(gate), sequence, room };
+        if self.sender.send(submission).await.is_err() {
+            gate.fail(&Error::new(Code::Draining, "the host is stopping"));
+        }
+        sequence
+    }
+}
+
+fn write_set_bytes(write_set: &WriteSet) -> usize {
+    let state =
+        write_set.state.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, bytes::Bytes::len));
+    let sends = write_set.sends.iter().map(|sent| sent.message.payload.len());
+    let reminders =
+        write_set.reminders.iter().filter_map(|(_, reminder)| Some(reminder.as_ref()?.payload.len()));
+    state.chain(sends).chain(reminders).sum()
+}
+
+async fn run(store: Arc<dyn Store>, mut receiver: mpsc::Receiver<Submission>, after: impl Committed) {
+    let mut gathered = Vec::with_capacity(BATCH_WRITE_SETS_MAX);
+    let mut write_sets = Vec::with_capacity(BATCH_WRITE_SETS_MAX);
+    let mut gates: Vec<(Arc<Gate>, u64)> = Vec::with_capacity(BATCH_WRITE_SETS_MAX);
+    while receiver.recv_many(&mut gathered, BATCH_WRITE_SETS_MAX).await > 0 {
+        let mut rooms = Vec::with_capacity(gathered.len());
+        for submission in gathered.drain(..) {
+            // Built on a turn whose commit failed: it must not be written.
+            if submission.gate.failure().is_none() {
+                write_sets.push(submission.write_set);
+                gates.push((submission.gate, submission.sequence));
+                rooms.push(submission.room);
+            }
+        }
+        match store.commit(&write_sets).await {
+            Ok(()) => {
+                write_sets.iter().for_each(|write_set| after.committed(write_set));
+                gates.iter().for_each(|(gate, sequence)| gate.open(*sequence));
+            }
+            Err(error) => {
+                tracing::error!(%error, turns = write_sets.len(), "a commit failed");
+                if matches!(error, StoreError::Broken(_)) {
+                    after.broken(&error);
+                }
+                let error = Error::from(error);
+                gates.iter().for_each(|(gate, _)| gate.fail(&error));
+            }
+        }
+        write_sets.clear();
+        gates.clear();
+    }
+}

@@ -1,0 +1,261 @@
+//! Delivery of what is stored: messages that were sent to this actor, and its reminders.
+//!
+//! A stored message stays in the store until the turn that processes it commits, in the same
+//! transaction, so it takes effect exactly once. The store is read anew for every batch; what was
+//! delivered and whose commit is still under way is remembered here and skipped. A message whose
+//! turn fails waits and is delivered again, up to `delivery_attempts` times, and then becomes a
+//! dead letter; while it waits it holds back only later messages of the same sending actor.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenroom_core::store::{DeadLetter, MailChange, MailKey, Reminder, StoredMessage, WriteSet};
+use greenroom_core::{Address, Error, Limits, Message, Origin, Source, Timestamp};
+use rand::Rng as _;
+use tokio::time::Instant;
+
+use crate::lifecycle::{Actor, Ended};
+use crate::mailbox::Work;
+
+/// Stored messages in one batch, between which nothing else of the actor's mailbox is served.
+const BATCH: usize = 64;
+
+/// How soon to look again after an error of the host's, which is no delivery that failed.
+const HOST_RETRY_MS: u64 = 500;
+
+/// A stored message that was delivered and whose commit is under way.
+pub(crate) struct Settled {
+    /// The number of that commit at the gate.
+    sequence: u64,
+    /// Whether it failed, and so holds back its sender's later messages.
+    holds: bool,
+}
+
+/// Messages that keep their order among each other: those of one sending actor. Clients can't be
+/// told apart, so no message of a client holds back another.
+fn lane(origin: &Origin) -> Option<&Address> {
+    match origin {
+        Origin::Actor(sender) => Some(sender),
+        Origin::Client | Origin::Reminder(_) | Origin::Timer(_) => None,
+    }
+}
+
+/// What became of one delivery.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Delivered {
+    /// The message is over, one way or the other.
+    Over,
+    /// It will be delivered again.
+    Waits,
+}
+
+impl Actor {
+    /// Fires the reminders that are due and delivers a batch of stored messages.
+    pub(crate) async fn serve_stored(&mut self) -> Ended {
+        self.activation.touch(Instant::now());
+        self.fire_reminders().await;
+        if self.gate.failure().is_none() {
+            if let Err(error) = self.deliver_mail().await {
+                tracing::error!(actor = %self.activation.address, %error, "stored messages can't be read; trying again");
+                self.look_again();
+            }
+        }
+        Ended::GoesOn
+    }
+
+    fn look_again(&self) {
+        self.dispatch.scheduler.note(self.dispatch.clock.now().plus_ms(HOST_RETRY_MS));
+    }
+
+    async fn deliver_mail(&mut self) -> Result<(), Error> {
+        let committed = self.gate.committed();
+        self.settled.retain(|_, settled| settled.sequence > committed);
+        let now = self.dispatch.clock.now();
+        let mut held: HashSet<Address> = HashSet::new();
+        let mut after: Option<MailKey> = None;
+        loop {
+            let page = self.dispatch.store.mail(&self.activation.address, now, after, BATCH).await?;
+            after = page.messages.last().map(StoredMessage::key);
+            let mut delivered = false;
+            for stored in page.messages {
+                let lane = lane(&stored.message.origin).cloned();
+                let waits = match self.settled.get(&stored.key()) {
+                    Some(settled) if !settled.holds => continue,
+                    Some(_) => true,
+                    None => stored.wake_at > now,
+                };
+                if lane.as_ref().is_some_and(|lane| held.contains(lane)) {
+                    continue;
+                }
+                if !waits {
+                    delivered = true;
+                    if self.deliver(stored).await == Delivered::Over {
+                        continue;
+                    }
+                    if self.gate.failure().is_some() {
+                        return Ok(());
+                    }
+                }
+                held.extend(lane);
+            }
+            if !page.more {
+                return Ok(());
+            }
+            if delivered {
+                // More waits; what came meanwhile goes first.
+                drop(self.activation.mailbox.push(Work::StoredDue));
+                return Ok(());
+            }
+        }
+    }
+
+    async fn deliver(&mut self, stored: StoredMessage) -> Delivered {
+        let key = stored.key();
+        let deadline = Instant::now() + self.dispatch.limits.turn_timeout;
+        let (write_set, delivered) = match self.run_turn(stored.message.clone(), deadline, 0).await {
+            Ok((_, write_set)) => {
+                (WriteSet { mail: Some(MailChange::Consumed(key)), ..write_set }, Delivered::Over)
+            }
+            Err(error) if error.code.source() == Source::Host => {
+                self.look_again();
+                return Delivered::Waits;
+            }
+            Err(error) => self.failed_delivery(stored, &error),
+        };
+        let sequence = self.submit(write_set).await;
+        self.settled.insert(key, Settled { sequence, holds: delivered == Delivered::Waits });
+        delivered
+    }
+
+    fn failed_delivery(&self, stored: StoredMessage, error: &Error) -> (WriteSet, Delivered) {
+        let key = stored.key();
+        let address = self.activation.address.clone();
+        let (change, delivered) = match self.retry_at(&stored.message, error) {
+            Some(wake_at) => {
+                (MailChange::Retry { key, attempt: stored.message.attempt + 1, wake_at }, Delivered::Waits)
+            }
+            None => {
+                let letter = self.dead_letter(stored.message, error);
+                (MailChange::Dead { key, letter }, Delivered::Over)
+            }
+        };
+        (WriteSet { mail: Some(change), ..WriteSet::empty(address) }, delivered)
+    }
+
+    /// When to deliver a message again that failed; `None` when that was the last attempt.
+    fn retry_at(&self, message: &Message, error: &Error) -> Option<Timestamp> {
+        let limits = &self.dispatch.limits;
+        let last = message.attempt >= limits.delivery_attempts;
+        tracing::warn!(
+            actor = %self.activation.address, message_id = %message.id, method = %message.method,
+            attempt = message.attempt, last, %error, "a stored message failed"
+        );
+        (!last)
+            .then(|| self.dispatch.clock.now().plus_ms(backoff(limits, message.attempt).as_millis() as u64))
+    }
+
+    fn dead_letter(&self, message: Message, error: &Error) -> DeadLetter {
+        DeadLetter {
+            to: self.activation.address.clone(),
+            message,
+            died_at: self.dispatch.clock.now(),
+            error: error.to_string(),
+        }
+    }
+
+    async fn fire_reminders(&mut self) {
+        let now = self.dispatch.clock.now();
+        let mut due: Vec<(Timestamp, Arc<str>)> = {
+            let data = self.data.lock();
+            let due = data.reminders.values().filter(|reminder| reminder.wake_at <= now);
+            due.map(|reminder| (reminder.wake_at, Arc::clone(&reminder.name))).collect()
+        };
+        due.sort();
+        for (_, name) in due {
+            // A turn before this one may have changed it.
+            let reminder =
+                self.data.lock().reminders.get(&name).filter(|reminder| reminder.wake_at <= now).cloned();
+            if let Some(reminder) = reminder {
+                self.fire(reminder).await;
+            }
+            if self.gate.failure().is_some() {
+                return;
+            }
+        }
+    }
+
+    async fn fire(&mut self, reminder: Reminder) {
+        let message = Message {
+            id: reminder.firing_id,
+            method: reminder.method.clone(),
+            payload: reminder.payload.clone(),
+            origin: Origin::Reminder(Arc::clone(&reminder.name)),
+            attempt: reminder.attempt,
+        };
+        let deadline = Instant::now() + self.dispatch.limits.turn_timeout;
+        let name = Arc::clone(&reminder.name);
+        let mut write_set = match self.run_turn(message.clone(), deadline, 0).await {
+            Ok((_, write_set)) => write_set,
+            Err(error) if error.code.source() == Source::Host => return self.look_again(),
+            Err(error) => {
+                let mut write_set = WriteSet::empty(self.activation.address.clone());
+                if let Some(wake_at) = self.retry_at(&message, &error) {
+                    let again = Reminder { attempt: reminder.attempt + 1, wake_at, ..reminder.clone() };
+                    write_set.reminders.push((Arc::clone(&name), Some(again)));
+                } else {
+                    write_set.mail = Some(MailChange::DeadFiring(self.dead_letter(message, &error)));
+                }
+                write_set
+            }
+        };
+        // A turn that set or cancelled its own reminder has had the last word on it.
+        if !write_set.reminders.iter().any(|(changed, _)| *changed == name) {
+            write_set.reminders.push((Arc::clone(&name), self.next_firing(reminder)));
+        }
+        {
+            let mut data = self.data.lock();
+            for (name, reminder) in &write_set.reminders {
+                match reminder {
+                    Some(reminder) => drop(data.reminders.insert(Arc::clone(name), reminder.clone())),
+                    None => drop(data.reminders.remove(name)),
+                }
+            }
+        }
+        self.submit(write_set).await;
+    }
+
+    /// The reminder after its firing is over; `None` when that was the last one.
+    fn next_firing(&self, reminder: Reminder) -> Option<Reminder> {
+        let now = self.dispatch.clock.now();
+        let fired = reminder.fired + 1;
+        let due_at = reminder.schedule.next_after(reminder.due_at, now, fired)?;
+        let firing_id = self.dispatch.ids.next(now);
+        Some(Reminder { due_at, wake_at: due_at, fired, attempt: 1, firing_id, ..reminder })
+    }
+}
+
+/// How long to wait after the failed delivery number `attempt`: doubled each time, with a fifth of
+/// jitter, so that what failed together does not come back together.
+fn backoff(limits: &Limits, attempt: u32) -> Duration {
+    let doubled = limits.retry_backoff.saturating_mul(1 << (attempt - 1).min(20));
+    doubled.min(limits.retry_backoff_max).mul_f64(rand::rng().random_range(0.8..=1.2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_backoff_doubles_up_to_its_bound() {
+        let limits = Limits {
+            retry_backoff: Duration::from_millis(100),
+            retry_backoff_max: Duration::from_secs(1),
+            ..Limits::default()
+        };
+        for (attempt, expected_ms) in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 1_000), (60, 1_000)] {
+            let ms = backoff(&limits, attempt).as_millis();
+            assert!((expected_ms * 8 / 10..=expected_ms * 12 / 10).contains(&ms), "{attempt}: {ms}");
+        }
+    }
+}

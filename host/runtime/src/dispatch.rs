@@ -1,0 +1,272 @@
+//! Dispatch: finds the activation of an address, or makes it, and hands messages to it.
+//!
+//! There is at most one activation of an address: the entry in the map is made before its task
+//! starts (single flight) and removed, in one step with closing the mailbox, when it has ended and
+//! all of its commits are over.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use greenroom_core::store::{MailChange, Store, StoreError, StoredMessage, WriteSet};
+use greenroom_core::{Address, Clock, Code, Error, Limits, Message, MessageIdGenerator, Payload, Timestamp};
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+use crate::activation::Activation;
+use crate::committer::{Committed, Committer};
+use crate::gate::Gate;
+use crate::lifecycle;
+use crate::mailbox::{Call, Refused, Work};
+use crate::residency::Residency;
+use crate::scheduler::Scheduler;
+use crate::types::Types;
+use crate::waits::{WaitEdge, Waits};
+
+/// How much longer a caller waits than the callee may take, so that it hears the callee's own
+/// account of a deadline that passed.
+const REPLY_GRACE: Duration = Duration::from_millis(250);
+
+/// How long a type's actors are left alone by the store after it could not load one of them.
+pub(crate) const LOAD_AGAIN_AFTER_MS: u64 = 1_000;
+
+/// See the [module](self).
+pub(crate) struct Dispatch {
+    pub(crate) limits: Limits,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: MessageIdGenerator,
+    pub(crate) types: Types,
+    pub(crate) waits: Waits,
+    pub(crate) committer: Committer,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) residency: Residency,
+    pub(crate) draining: AtomicBool,
+    pub(crate) broken: watch::Sender<Option<Error>>,
+    activations: DashMap<Address, Arc<Activation>, ahash::RandomState>,
+    activation_count: AtomicUsize,
+    /// Stored messages that wait, by recipient, as far as they were sent since the node started.
+    backlog: DashMap<Address, usize, ahash::RandomState>,
+}
+
+impl Dispatch {
+    pub(crate) fn new(
+        limits: Limits,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: MessageIdGenerator,
+        types: Types,
+        committer: Committer,
+    ) -> Self {
+        Dispatch {
+            residency: Residency::new(limits.sandboxes),
+            limits,
+            store,
+            clock,
+            ids,
+            types,
+            waits: Waits::default(),
+            committer,
+            scheduler: Scheduler::new(),
+            draining: AtomicBool::new(false),
+            broken: watch::Sender::new(None),
+            activations: DashMap::default(),
+            activation_count: AtomicUsize::new(0),
+            backlog: DashMap::default(),
+        }
+    }
+
+    /// Asks an actor and waits for the reply until `deadline`. Dropping the future does not cancel
+    /// the turn.
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        to: &Address,
+        message: Message,
+        deadline: Instant,
+        depth: u32,
+        wait: Option<WaitEdge>,
+    ) -> Result<Payload, Error> {
+        let (reply, receiver) = oneshot::channel();
+        let call = Call { message, reply, deadline, arrived: Instant::now(), depth, wait };
+        self.push(to, Work::Call(call))?;
+        match tokio::time::timeout_at(deadline + REPLY_GRACE, receiver).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) => Err(Error::new(Code::Internal, "the actor's activation ended without a reply")),
+            Err(_) => Err(timed_out(to, &self.limits)),
+        }
+    }
+
+    /// Tells an actor that something stored is due.
+    pub(crate) fn hint(self: &Arc<Self>, to: &Address) -> Result<(), Error> {
+        self.push(to, Work::StoredDue)
+    }
+
+    /// Hands `work` to the activation of `to`, making it when there is none.
+    pub(crate) fn push(self: &Arc<Self>, to: &Address, work: Work) -> Result<(), Error> {
+        let mut work = work;
+        loop {
+            match self.find_or_activate(to)?.mailbox.push(work) {
+                Ok(()) => return Ok(()),
+                Err(Refused::Closed(back)) => work = back,
+                Err(Refused::Full) => return Err(mailbox_full(to, &self.limits)),
+            }
+        }
+    }
+
+    /// The activation of an address, if it is in memory.
+    pub(crate) fn find(&self, address: &Address) -> Option<Arc<Activation>> {
+        self.activations.get(address).map(|found| Arc::clone(found.value()))
+    }
+
+    fn find_or_activate(self: &Arc<Self>, address: &Address) -> Result<Arc<Activation>, Error> {
+        if let Some(found) = self.find(address) {
+            return Ok(found);
+        }
+        self.types.check(&address.actor_type)?;
+        if self.activation_count() >= self.limits.activations {
+            self.residency.make_room();
+            return Err(Error::new(
+                Code::Overloaded,
+                format!(
+                    "{} actors are in memory (activations) and none could be let go yet",
+                    self.limits.activations
+                ),
+            ));
+        }
+        let made = self.activations.entry(address.clone()).or_insert_with(|| {
+            self.activation_count.fetch_add(1, Ordering::Relaxed);
+            let activation = Arc::new(Activation::new(address.clone(), self.limits.mailbox_capacity));
+            tokio::spawn(lifecycle::serve(Arc::clone(self), Arc::clone(&activation)));
+            activation
+        });
+        Ok(Arc::clone(made.value()))
+    }
+
+    /// Removes an activation if nothing waits for it; nobody reaches it afterwards.
+    pub(crate) fn retire(&self, activation: &Arc<Activation>) -> bool {
+        let removed = self.activations.remove_if(&activation.address, |_, found| {
+            Arc::ptr_eq(found, activation) && activation.mailbox.close_if_empty()
+        });
+        if removed.is_some() {
+            self.activation_count.fetch_sub(1, Ordering::Relaxed);
+        }
+        removed.is_some()
+    }
+
+    /// Removes an activation whatever waits for it, and gives that back.
+    pub(crate) fn abandon(&self, activation: &Arc<Activation>) -> impl Iterator<Item = Work> + use<> {
+        let removed =
+            self.activations.remove_if(&activation.address, |_, found| Arc::ptr_eq(found, activation));
+        if removed.is_some() {
+            self.activation_count.fetch_sub(1, Ordering::Relaxed);
+        }
+        activation.mailbox.close().into_iter()
+    }
+
+    pub(crate) fn activation_count(&self) -> usize {
+        self.activation_count.load(Ordering::Relaxed)
+    }
+
+    /// Looks at every activation, in no order.
+    pub(crate) fn each_activation(&self, mut look: impl FnMut(&Arc<Activation>)) {
+        for entry in &self.activations {
+            look(entry.value());
+        }
+    }
+
+    /// Whether a message may be sent to that address now.
+    pub(crate) fn check_send(&self, to: &Address) -> Result<(), Error> {
+        self.types.check(&to.actor_type)?;
+        let waiting = self.backlog.get(to).map_or(0, |count| *count);
+        if waiting >= self.limits.mailbox_capacity { Err(mailbox_full(to, &self.limits)) } else { Ok(()) }
+    }
+
+    /// Stores a message from outside; returns when it is durable.
+    pub(crate) async fn store_message(&self, message: StoredMessage) -> Result<(), Error> {
+        let gate = Arc::new(Gate::default());
+        let write_set = WriteSet { sends: vec![message.clone()], ..WriteSet::empty(message.to) };
+        self.committer.submit(write_set, &gate).await;
+        gate.wait().await
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    fn count_backlog(&self, write_set: &WriteSet) {
+        for sent in &write_set.sends {
+            *self.backlog.entry(sent.to.clone()).or_default() += 1;
+        }
+        if matches!(write_set.mail, Some(MailChange::Consumed(_) | MailChange::Dead { .. })) {
+            if let dashmap::Entry::Occupied(mut entry) = self.backlog.entry(write_set.address.clone()) {
+                *entry.get_mut() -= 1;
+                if *entry.get() == 0 {
+                    entry.remove();
+                }
+            }
+        }
+        if write_set.purge {
+            self.backlog.remove(&write_set.address);
+        }
+    }
+}
+
+/// What follows a commit: recipients and the scheduler hear of what was stored.
+pub(crate) struct AfterCommit(pub(crate) std::sync::Weak<Dispatch>);
+
+impl Committed for AfterCommit {
+    fn committed(&self, write_set: &WriteSet) {
+        let Some(dispatch) = self.0.upgrade() else { return };
+        dispatch.count_backlog(write_set);
+        let mut earliest: Option<Timestamp> = None;
+        let mut note = |at: Timestamp| earliest = Some(earliest.map_or(at, |before| before.min(at)));
+        for sent in &write_set.sends {
+            // One that can't be woken now (the node drains, or is full) is left to the scheduler.
+            let woken = sent.wake_at == Timestamp::EPOCH
+                && !dispatch.is_draining()
+                && dispatch.hint(&sent.to).is_ok();
+            if !woken {
+                note(sent.wake_at);
+            }
+        }
+        for (_, reminder) in &write_set.reminders {
+            if let Some(reminder) = reminder {
+                note(reminder.wake_at);
+            }
+        }
+        if let Some(MailChange::Retry { wake_at, .. }) = &write_set.mail {
+            note(*wake_at);
+        }
+        if let Some(at) = earliest {
+            dispatch.scheduler.note(at);
+        }
+    }
+
+    fn broken(&self, error: &StoreError) {
+        if let Some(dispatch) = self.0.upgrade() {
+            dispatch.broken.send_replace(Some(Error::new(Code::StoreUnavailable, error.to_string())));
+        }
+    }
+}
+
+/// The error of a call whose deadline passed.
+pub(crate) fn timed_out(address: &Address, limits: &Limits) -> Error {
+    Error::new(
+        Code::TurnTimeout,
+        format!(
+            "{address} did not reply before the deadline (turn_timeout, {:?} from the first call's arrival)",
+            limits.turn_timeout
+        ),
+    )
+}
+
+fn mailbox_full(address: &Address, limits: &Limits) -> Error {
+    Error::new(
+        Code::MailboxFull,
+        format!(
+            "{} messages wait for {address} already (mailbox_capacity); try again later",
+            limits.mailbox_capacity
+        ),
+    )
+}

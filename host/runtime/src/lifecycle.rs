@@ -1,0 +1,315 @@
+//! The life of one activation: load, do one thing after another, leave when idle.
+//!
+//! One task serves one activation, so turns can't overlap. It ends in one of two ways: *retired*,
+//! with nothing waiting and every commit over, or *abandoned*, when the store could not load the
+//! actor or refused a commit, or the task panicked; then what waited is handed to the next
+//! activation, which begins with what is really stored.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use greenroom_core::sandbox::Sandbox;
+use greenroom_core::store::{MailKey, WriteSet};
+use greenroom_core::{Address, Error, MessageId, Origin};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::activation::Activation;
+use crate::changes::{ActorData, Changes};
+use crate::delivery::Settled;
+use crate::dispatch::{Dispatch, LOAD_AGAIN_AFTER_MS, timed_out};
+use crate::gate::{Gate, Held};
+use crate::guest_log::GuestLog;
+use crate::mailbox::{Call, Work};
+use crate::operation::Operation;
+use crate::residency::SandboxPermit;
+use crate::state::StateCache;
+use crate::timers::{Timer, Timers};
+use crate::turn::Turn;
+use crate::types::Version;
+
+/// What the task that serves an activation owns.
+pub(crate) struct Actor {
+    pub(crate) dispatch: Arc<Dispatch>,
+    pub(crate) activation: Arc<Activation>,
+    pub(crate) data: Arc<Mutex<ActorData>>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) sandbox: Option<LiveSandbox>,
+    /// Stored messages that were delivered and whose commit is under way.
+    pub(crate) settled: HashMap<MailKey, Settled>,
+    timer_went_last: bool,
+}
+
+/// A sandbox, and what it was made of.
+pub(crate) struct LiveSandbox {
+    pub(crate) sandbox: Box<dyn Sandbox>,
+    pub(crate) version: Arc<Version>,
+    pub(crate) _permit: SandboxPermit,
+}
+
+/// Why an activation did not retire.
+enum Abandoned {
+    /// It never began; what waits for it would fail the same way.
+    NotLoaded(Error),
+    /// What it was built on did not come to be.
+    CommitFailed,
+}
+
+/// What to do next.
+enum Next {
+    Work(Work),
+    Timer(Arc<str>, Timer),
+    Idle,
+}
+
+/// Serves `activation` until it ends.
+pub(crate) async fn serve(dispatch: Arc<Dispatch>, activation: Arc<Activation>) {
+    let life = run(Arc::clone(&dispatch), Arc::clone(&activation));
+    let refusal = match AssertUnwindSafe(life).catch_unwind().await {
+        Ok(Ok(())) => return,
+        Ok(Err(Abandoned::NotLoaded(error))) => Some(error),
+        Ok(Err(Abandoned::CommitFailed)) => None,
+        Err(_panic) => {
+            tracing::error!(actor = %activation.address, "an activation panicked");
+            None
+        }
+    };
+    for work in dispatch.abandon(&activation) {
+        let error = match &refusal {
+            Some(error) => Some((error.clone(), work)),
+            None => hand_over(&dispatch, &activation.address, work),
+        };
+        match error {
+            Some((error, Work::Call(call))) => drop(call.reply.send(Err(error))),
+            Some((error, Work::Operation(_, reply))) => drop(reply.send(Err(error))),
+            _ => {}
+        }
+    }
+    dispatch.scheduler.note(dispatch.clock.now().plus_ms(LOAD_AGAIN_AFTER_MS));
+}
+
+/// Queues what waited for an abandoned activation at the next one.
+fn hand_over(dispatch: &Arc<Dispatch>, address: &Address, work: Work) -> Option<(Error, Work)> {
+    match work {
+        Work::Call(call) if dispatch.types.check(&address.actor_type).is_err() => {
+            let error = dispatch.types.check(&address.actor_type).err()?;
+            Some((error, Work::Call(call)))
+        }
+        // When the next one's mailbox is full, dropping the reply channel tells the caller.
+        Work::Call(_) | Work::Operation(..) => {
+            drop(dispatch.push(address, work));
+            None
+        }
+        Work::StoredDue | Work::ReleaseSandbox | Work::Deactivate => None,
+    }
+}
+
+async fn run(dispatch: Arc<Dispatch>, activation: Arc<Activation>) -> Result<(), Abandoned> {
+    let mut actor = Actor::load(dispatch, activation).await.map_err(Abandoned::NotLoaded)?;
+    loop {
+        let ended = match actor.next().await {
+            Next::Work(Work::Call(call)) => actor.serve_call(call).await,
+            Next::Work(Work::StoredDue) => actor.serve_stored().await,
+            Next::Timer(name, timer) => actor.serve_timer(name, timer).await,
+            Next::Work(Work::Operation(operation, reply)) => actor.operate(operation, reply).await,
+            Next::Work(Work::ReleaseSandbox) => actor.release_sandbox().await,
+            Next::Work(Work::Deactivate) | Next::Idle => actor.leave().await,
+        };
+        if ended == Ended::Retired {
+            return Ok(());
+        }
+        if actor.gate.failure().is_some() {
+            return Err(Abandoned::CommitFailed);
+        }
+    }
+}
+
+/// Whether the activation goes on after a piece of work.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    GoesOn,
+    Retired,
+}
+
+impl Actor {
+    async fn load(dispatch: Arc<Dispatch>, activation: Arc<Activation>) -> Result<Self, Error> {
+        let address = &activation.address;
+        let mut stored =
+            dispatch.store.load(address, dispatch.limits.state_preload_bytes).await.inspect_err(|error| {
+                tracing::error!(actor = %address, %error, "an actor can't be loaded");
+            })?;
+        let data = ActorData {
+            state: StateCache::new(&mut stored),
+            reminders: stored
+                .reminders
+                .into_iter()
+                .map(|reminder| (Arc::clone(&reminder.name), reminder))
+                .collect(),
+            timers: Timers::default(),
+        };
+        Ok(Actor {
+            dispatch,
+            activation,
+            data: Arc::new(Mutex::new(data)),
+            gate: Arc::default(),
+            sandbox: None,
+            settled: HashMap::new(),
+            timer_went_last: false,
+        })
+    }
+
+    /// Waits for something to do, or until it has been idle for long enough.
+    async fn next(&mut self) -> Next {
+        loop {
+            let now = Instant::now();
+            let timer_due = {
+                let mut data = self.data.lock();
+                if !self.timer_went_last {
+                    if let Some((name, timer)) = data.timers.fire(now) {
+                        self.timer_went_last = true;
+                        return Next::Timer(name, timer);
+                    }
+                }
+                data.timers.next_due()
+            };
+            // Timers and messages take turns, so neither starves the other.
+            self.timer_went_last = false;
+            if let Some(work) = self.activation.mailbox.pop() {
+                return Next::Work(work);
+            }
+            let idle_at = self.activation.last_used() + self.dispatch.limits.idle_timeout;
+            if now >= idle_at || self.dispatch.is_draining() {
+                return Next::Idle;
+            }
+            if timer_due.is_some_and(|due| due <= now) {
+                continue;
+            }
+            let wake_at = timer_due.map_or(idle_at, |due| due.min(idle_at));
+            self.activation.set_busy(false);
+            tokio::select! {
+                () = self.activation.mailbox.arrival() => {}
+                () = tokio::time::sleep_until(wake_at) => {}
+            }
+            self.activation.set_busy(true);
+        }
+    }
+
+    async fn serve_call(&mut self, call: Call) -> Ended {
+        let Call { message, reply, deadline, depth, wait, .. } = call;
+        let now = Instant::now();
+        self.activation.touch(now);
+        let outcome = if now < deadline {
+            self.run_turn(message, deadline, depth).await
+        } else {
+            Err(timed_out(&self.activation.address, &self.dispatch.limits))
+        };
+        let answer = match outcome {
+            Ok((payload, write_set)) => {
+                self.submit(write_set).await;
+                Ok(payload)
+            }
+            Err(error) => Err(error),
+        };
+        drop(wait);
+        self.gate.hold(Held::Reply(reply, answer));
+        Ended::GoesOn
+    }
+
+    async fn serve_timer(&mut self, name: Arc<str>, timer: Timer) -> Ended {
+        let message = greenroom_core::Message {
+            id: self.next_id(),
+            method: timer.method,
+            payload: timer.payload,
+            origin: Origin::Timer(name),
+            attempt: 1,
+        };
+        let deadline = Instant::now() + self.dispatch.limits.turn_timeout;
+        // A timer's turn has nobody to tell of its failure; the status and the log have it.
+        if let Ok((_, write_set)) = self.run_turn(message, deadline, 0).await {
+            self.submit(write_set).await;
+        }
+        Ended::GoesOn
+    }
+
+    async fn operate(&mut self, operation: Operation, reply: oneshot::Sender<Result<bool, Error>>) -> Ended {
+        if matches!(operation, Operation::Deactivate) {
+            let ended = self.leave().await;
+            drop(reply.send(Ok(true)));
+            return ended;
+        }
+        let purge = matches!(operation, Operation::Purge);
+        let turn = self.turn(Instant::now() + self.dispatch.limits.turn_timeout, 0, None);
+        let done = match self.change_by_hand(&turn, operation).await {
+            Ok(there) => {
+                self.submit(WriteSet { purge, ..turn.settle() }).await;
+                self.gate.wait().await.map(|()| there)
+            }
+            Err(error) => Err(error),
+        };
+        let ended = if purge { self.leave().await } else { Ended::GoesOn };
+        drop(reply.send(done));
+        ended
+    }
+
+    async fn change_by_hand(&mut self, turn: &Turn, operation: Operation) -> Result<bool, Error> {
+        match operation {
+            Operation::RepairState(key, value) => {
+                // What the guest has in memory is not what is stored any more.
+                self.discard_sandbox();
+                match value {
+                    Some(value) => Ok(turn.write(key, value).await?.map(|()| true)?),
+                    None => turn.delete(key).await,
+                }
+            }
+            Operation::SetReminder(name, schedule, method, payload) => {
+                Ok(turn.set_reminder(&name, schedule, method, payload).map(|()| true)?)
+            }
+            Operation::CancelReminder(name) => turn.cancel_reminder(&name),
+            Operation::Purge => {
+                self.discard_sandbox();
+                let mut data = self.data.lock();
+                data.state.purge();
+                data.reminders.clear();
+                data.timers.clear();
+                Ok(true)
+            }
+            Operation::Deactivate => Ok(true),
+        }
+    }
+
+    /// Lets the sandbox go, then everything, if nothing has arrived meanwhile.
+    async fn leave(&mut self) -> Ended {
+        self.release_sandbox().await;
+        if self.gate.wait().await.is_ok() && self.dispatch.retire(&self.activation) {
+            return Ended::Retired;
+        }
+        Ended::GoesOn
+    }
+
+    /// Commits what a turn changed, if it changed anything; says the number at the gate.
+    pub(crate) async fn submit(&mut self, write_set: WriteSet) -> u64 {
+        if write_set.is_empty() { 0 } else { self.dispatch.committer.submit(write_set, &self.gate).await }
+    }
+
+    pub(crate) fn next_id(&self) -> MessageId {
+        self.dispatch.ids.next(self.dispatch.clock.now())
+    }
+
+    /// A turn that has changed nothing yet.
+    pub(crate) fn turn(&self, deadline: Instant, depth: u32, message_id: Option<MessageId>) -> Arc<Turn> {
+        Arc::new(Turn {
+            dispatch: Arc::clone(&self.dispatch),
+            me: self.activation.address.clone(),
+            now: self.dispatch.clock.now(),
+            deadline,
+            depth,
+            data: Arc::clone(&self.data),
+            gate: Arc::clone(&self.gate),
+            changes: Mutex::new(Changes::default()),
+            log: GuestLog::new(message_id, self.dispatch.limits.log_bytes_per_turn),
+        })
+    }
+}

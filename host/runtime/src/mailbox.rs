@@ -1,0 +1,199 @@
+//! The mailbox of one activation: a bounded queue in arrival order.
+//!
+//! Messages that wait for a reply are queued themselves. Stored messages are not: the queue holds
+//! at most one marker that says "look into the store", so their number costs no memory and a
+//! marker can never be refused.
+
+use std::collections::VecDeque;
+
+use greenroom_core::{Error, Message};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use crate::gate::ReplySender;
+use crate::operation::Operation;
+use crate::waits::WaitEdge;
+
+/// A message whose sender waits for the reply.
+pub(crate) struct Call {
+    pub(crate) message: Message,
+    pub(crate) reply: ReplySender,
+    pub(crate) deadline: Instant,
+    pub(crate) arrived: Instant,
+    /// How many actors wait for this reply, one for the other.
+    pub(crate) depth: u32,
+    /// The caller's wait, over as soon as the turn is.
+    pub(crate) wait: Option<WaitEdge>,
+}
+
+/// Something for an activation to do.
+pub(crate) enum Work {
+    /// A turn for a caller who waits.
+    Call(Call),
+    /// Something stored is due: a message, a reminder.
+    StoredDue,
+    /// A request of the people who run it.
+    Operation(Operation, oneshot::Sender<Result<bool, Error>>),
+    /// Give the sandbox back, then go on.
+    ReleaseSandbox,
+    /// Leave memory.
+    Deactivate,
+}
+
+/// Why a mailbox did not take something; the thing comes back.
+pub(crate) enum Refused {
+    /// The activation has ended: look for the next one.
+    Closed(Work),
+    /// As many as may wait are waiting.
+    Full,
+}
+
+/// See the [module](self).
+pub(crate) struct Mailbox {
+    inner: Mutex<Inner>,
+    arrived: Notify,
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct Inner {
+    queue: VecDeque<Work>,
+    /// Calls and operations in the queue; the markers don't count.
+    waiting: usize,
+    stored_due: bool,
+    release: bool,
+    deactivate: bool,
+    closed: bool,
+}
+
+impl Mailbox {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Mailbox { inner: Mutex::default(), arrived: Notify::new(), capacity }
+    }
+
+    /// Queues `work`, or says why not.
+    pub(crate) fn push(&self, work: Work) -> Result<(), Refused> {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return Err(Refused::Closed(work));
+        }
+        let full = inner.waiting >= self.capacity;
+        let marker = match &work {
+            Work::Call(_) | Work::Operation(..) => None,
+            Work::StoredDue => Some(&mut inner.stored_due),
+            Work::ReleaseSandbox => Some(&mut inner.release),
+            Work::Deactivate => Some(&mut inner.deactivate),
+        };
+        match marker {
+            Some(true) => return Ok(()),
+            Some(marked) => *marked = true,
+            None if full => return Err(Refused::Full),
+            None => inner.waiting += 1,
+        }
+        inner.queue.push_back(work);
+        drop(inner);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Takes the next thing to do, if there is one.
+    pub(crate) fn pop(&self) -> Option<Work> {
+        let mut inner = self.inner.lock();
+        let work = inner.queue.pop_front()?;
+        match &work {
+            Work::Call(_) | Work::Operation(..) => inner.waiting -= 1,
+            Work::StoredDue => inner.stored_due = false,
+            Work::ReleaseSandbox => inner.release = false,
+            Work::Deactivate => inner.deactivate = false,
+        }
+        Some(work)
+    }
+
+    /// Waits until something has arrived since the last wait. May return early. Cancel safe.
+    pub(crate) async fn arrival(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Takes nothing more, if nothing waits. Says whether it is closed.
+    pub(crate) fn close_if_empty(&self) -> bool {
+        let mut inner = self.inner.lock();
+        inner.closed |= inner.queue.is_empty();
+        inner.closed
+    }
+
+    /// Takes nothing more, and gives back what waits.
+    pub(crate) fn close(&self) -> VecDeque<Work> {
+        let mut inner = self.inner.lock();
+        inner.closed = true;
+        std::mem::take(&mut inner.queue)
+    }
+
+    /// How many calls and operations wait.
+    pub(crate) fn len(&self) -> usize {
+        self.inner.lock().waiting
+    }
+
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.inner.lock().queue.is_empty()
+    }
+
+    /// Looks at the calls that wait, in order.
+    pub(crate) fn calls<T>(&self, look: impl Fn(&Call) -> T) -> Vec<T> {
+        let inner = self.inner.lock();
+        inner
+            .queue
+            .iter()
+            .filter_map(|work| match work {
+                Work::Call(call) => Some(look(call)),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation() -> (Work, oneshot::Receiver<Result<bool, Error>>) {
+        let (sender, receiver) = oneshot::channel();
+        (Work::Operation(Operation::Purge, sender), receiver)
+    }
+
+    #[test]
+    fn it_refuses_what_passes_its_capacity_but_never_a_marker() {
+        let mailbox = Mailbox::new(2);
+        for _ in 0..2 {
+            assert!(mailbox.push(operation().0).is_ok());
+        }
+        assert!(matches!(mailbox.push(operation().0), Err(Refused::Full)));
+        assert!(mailbox.push(Work::StoredDue).is_ok());
+        assert_eq!(mailbox.len(), 2);
+        assert!(mailbox.pop().is_some());
+        assert!(mailbox.push(operation().0).is_ok());
+    }
+
+    #[test]
+    fn a_marker_stands_once_and_again_after_it_was_taken() {
+        let mailbox = Mailbox::new(1);
+        for _ in 0..3 {
+            assert!(mailbox.push(Work::StoredDue).is_ok());
+        }
+        assert!(matches!(mailbox.pop(), Some(Work::StoredDue)));
+        assert!(mailbox.pop().is_none());
+        assert!(mailbox.push(Work::StoredDue).is_ok());
+        assert!(!mailbox.is_empty());
+    }
+
+    #[test]
+    fn a_closed_mailbox_gives_back_what_comes_late() {
+        let mailbox = Mailbox::new(1);
+        assert!(mailbox.push(Work::StoredDue).is_ok());
+        assert!(!mailbox.close_if_empty());
+        assert!(mailbox.pop().is_some());
+        assert!(mailbox.close_if_empty());
+        assert!(matches!(mailbox.push(Work::StoredDue), Err(Refused::Closed(Work::StoredDue))));
+    }
+}

@@ -1,0 +1,186 @@
+//! Runs one turn in the actor's sandbox, making a sandbox first when there is none.
+//!
+//! A turn either succeeds, and then its changes are in the activation's memory and ready to be
+//! committed, or it leaves no trace and its sandbox is thrown away. The deadline bounds all of it:
+//! making the sandbox, the guest, and what the guest waits for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenroom_core::sandbox::{Behavior, Sandbox, Trap};
+use greenroom_core::store::WriteSet;
+use greenroom_core::{Code, Error, Failure, Message, Method, Payload, Source};
+use tokio::time::{Instant, timeout_at};
+
+use crate::dispatch::timed_out;
+use crate::lifecycle::{Actor, Ended, LiveSandbox};
+use crate::turn::{Turn, check_payload};
+use crate::types::Version;
+use crate::view::{ErrorSummary, TurnSummary};
+
+/// How long to wait for idle sandboxes to go when the engine has no room for another.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(10);
+
+impl Actor {
+    /// Gives `message` to the guest. The caller commits the write set.
+    ///
+    /// # Errors
+    /// The guest's failure, or why it was stopped; the turn has left no trace.
+    pub(crate) async fn run_turn(
+        &mut self,
+        message: Message,
+        deadline: Instant,
+        depth: u32,
+    ) -> Result<(Payload, WriteSet), Error> {
+        let started = Instant::now();
+        let (message_id, method) = (message.id, message.method.clone());
+        if self.gate.is_settled() {
+            self.data.lock().state.shed(self.dispatch.limits.state_preload_bytes);
+        }
+        let turn = self.turn(deadline, depth, Some(message_id));
+        let ran = self.run_in_sandbox(&turn, message).await;
+        turn.log.finish(&turn.me);
+        self.note(&turn, &method, started, ran.as_ref().err());
+        match ran {
+            Ok(payload) => Ok((payload, turn.settle())),
+            Err(error) => {
+                tracing::debug!(actor = %turn.me, message_id = %message_id, %method, %error, "a turn failed");
+                self.discard_sandbox();
+                Err(error)
+            }
+        }
+    }
+
+    async fn run_in_sandbox(&mut self, turn: &Arc<Turn>, message: Message) -> Result<Payload, Error> {
+        let live = self.enter(turn.deadline, turn.depth).await?;
+        let received = timeout_at(turn.deadline, live.sandbox.receive(Arc::clone(turn) as _, message));
+        let payload = match received.await {
+            Err(_elapsed) => return Err(timed_out(&turn.me, &self.dispatch.limits)),
+            Ok(Err(trap)) => return Err(trap.into()),
+            Ok(Ok(Err(failure))) => return Err(failure.into()),
+            Ok(Ok(Ok(payload))) => payload,
+        };
+        check_payload(&payload, self.dispatch.limits.payload_bytes).map_err(|refusal| {
+            Error::new(Code::ActorTrapped, format!("the reply is too large: {}", refusal.text))
+        })?;
+        Ok(payload)
+    }
+
+    /// The sandbox to run a turn in: the one there is, or a new one when there is none or another
+    /// version was deployed.
+    async fn enter(&mut self, deadline: Instant, depth: u32) -> Result<&mut LiveSandbox, Error> {
+        let version = self.dispatch.types.active(&self.activation.address.actor_type)?;
+        if self.sandbox.as_ref().is_some_and(|live| !Arc::ptr_eq(&live.version, &version)) {
+            self.release_sandbox().await;
+        }
+        if self.sandbox.is_none() {
+            let live = self.activate(version, deadline, depth).await?;
+            self.activation.status.lock().version = Some(live.version.record.number);
+            self.activation.set_has_sandbox(true);
+            self.sandbox = Some(live);
+        }
+        Ok(self.sandbox.as_mut().expect("it was made above"))
+    }
+
+    async fn activate(
+        &mut self,
+        version: Arc<Version>,
+        deadline: Instant,
+        depth: u32,
+    ) -> Result<LiveSandbox, Error> {
+        let behavior = timeout_at(deadline, self.dispatch.types.behavior(&version))
+            .await
+            .map_err(|_| timed_out(&self.activation.address, &self.dispatch.limits))??;
+        let permit = self.dispatch.residency.sandbox(deadline).await?;
+        let turn = self.turn(deadline, depth, None);
+        let made = timeout_at(deadline, self.instantiate(&*behavior, &version, &turn)).await;
+        turn.log.finish(&turn.me);
+        let sandbox = match made {
+            Err(_elapsed) => return Err(timed_out(&turn.me, &self.dispatch.limits)),
+            Ok(Err(Activation::Stopped(trap))) => {
+                let Error { code, detail } = trap.into();
+                return Err(Error::new(code, format!("while activating: {detail}")));
+            }
+            Ok(Err(Activation::Refused(failure))) => {
+                let code = Code::from(failure.code).as_str();
+                return Err(Error::new(
+                    Code::ActivationFailed,
+                    format!("activate failed: {code}: {}", failure.message),
+                ));
+            }
+            Ok(Ok(sandbox)) => sandbox,
+        };
+        self.submit(turn.settle()).await;
+        Ok(LiveSandbox { sandbox, version, _permit: permit })
+    }
+
+    async fn instantiate(
+        &mut self,
+        behavior: &dyn Behavior,
+        version: &Version,
+        turn: &Arc<Turn>,
+    ) -> Result<Box<dyn Sandbox>, Activation> {
+        let mut sandbox = loop {
+            match behavior.instantiate(&turn.me, &version.environment, Arc::clone(turn) as _).await {
+                Err(Trap::NoRoom) => {
+                    self.dispatch.residency.make_room();
+                    tokio::time::sleep(NO_ROOM_PAUSE).await;
+                }
+                made => break made.map_err(Activation::Stopped)?,
+            }
+        };
+        match sandbox.activate(Arc::clone(turn) as _, &turn.me).await {
+            Ok(Ok(())) => Ok(sandbox),
+            Ok(Err(failure)) => Err(Activation::Refused(failure)),
+            Err(trap) => Err(Activation::Stopped(trap)),
+        }
+    }
+
+    /// Calls the guest's `deactivate`, commits what that wrote, and drops the sandbox. Timers go
+    /// with it.
+    pub(crate) async fn release_sandbox(&mut self) -> Ended {
+        let Some(mut live) = self.sandbox.take() else { return Ended::GoesOn };
+        let deadline = Instant::now() + self.dispatch.limits.turn_timeout;
+        let turn = self.turn(deadline, 0, None);
+        let deactivated = timeout_at(deadline, live.sandbox.deactivate(Arc::clone(&turn) as _)).await;
+        turn.log.finish(&turn.me);
+        match deactivated {
+            Ok(Ok(())) => drop(self.submit(turn.settle()).await),
+            Ok(Err(trap)) => {
+                tracing::warn!(actor = %turn.me, error = %Error::from(trap), "deactivate failed");
+            }
+            Err(_elapsed) => tracing::warn!(actor = %turn.me, "deactivate did not end in time"),
+        }
+        self.data.lock().timers.clear();
+        drop(live);
+        self.discard_sandbox();
+        Ended::GoesOn
+    }
+
+    /// Drops the sandbox without a word to the guest.
+    pub(crate) fn discard_sandbox(&mut self) {
+        self.sandbox = None;
+        self.activation.set_has_sandbox(false);
+        self.activation.status.lock().sandbox_memory_bytes = None;
+    }
+
+    fn note(&self, turn: &Turn, method: &Method, started: Instant, error: Option<&Error>) {
+        let mut status = self.activation.status.lock();
+        status.sandbox_memory_bytes = self.sandbox.as_ref().map(|live| live.sandbox.memory_bytes());
+        status.last_turn =
+            Some(TurnSummary { method: method.clone(), at: turn.now, took: started.elapsed() });
+        if let Some(error) = error {
+            status.last_error =
+                Some(ErrorSummary { at: turn.now, method: method.clone(), error: error.clone() });
+            if error.code.source() == Source::Host {
+                tracing::warn!(actor = %turn.me, %method, %error, "a turn failed for reasons of the host");
+            }
+        }
+    }
+}
+
+/// Why an activation has no sandbox.
+enum Activation {
+    Stopped(Trap),
+    Refused(Failure),
+}

@@ -1,0 +1,109 @@
+//! The scheduler: wakes actors for which something stored is due.
+//!
+//! It only ever hints. What is due, and whether it still is, the actor itself reads from the
+//! store; so a hint too many costs a look and nothing else. A hint too few can't happen: every
+//! stored message and reminder has a `wake_at`, whoever commits one notes it here, and each pass
+//! walks everything that is due.
+
+use std::sync::Weak;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use greenroom_core::{Code, Timestamp};
+use tokio::sync::Notify;
+
+use crate::dispatch::Dispatch;
+
+/// Actors in one page of a pass.
+const PAGE: usize = 256;
+
+/// Longest sleep: so soon a change of the wall clock is noticed.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// Shortest time between two passes, so that many small notes share one.
+const PASS_EVERY: Duration = Duration::from_millis(5);
+
+/// How long an actor that could not be woken is left alone.
+const AGAIN_AFTER_MS: u64 = 250;
+
+/// See the [module](self).
+pub(crate) struct Scheduler {
+    /// The earliest moment noted since the last pass; `u64::MAX` when there is none.
+    noted_ms: AtomicU64,
+    noted: Notify,
+}
+
+impl Scheduler {
+    /// A scheduler whose first pass is due at once.
+    pub(crate) fn new() -> Self {
+        Scheduler { noted_ms: AtomicU64::new(0), noted: Notify::new() }
+    }
+
+    /// Notes that something is to be looked at by `at`.
+    pub(crate) fn note(&self, at: Timestamp) {
+        if self.noted_ms.fetch_min(at.unix_ms(), Ordering::Relaxed) > at.unix_ms() {
+            self.noted.notify_one();
+        }
+    }
+
+    /// Wakes actors when something of theirs is due, for as long as the node lives.
+    pub(crate) async fn run(node: Weak<Dispatch>) {
+        loop {
+            let Some(dispatch) = node.upgrade() else { return };
+            let scheduler = &dispatch.scheduler;
+            let next = scheduler.noted_ms.load(Ordering::Relaxed);
+            let now = dispatch.clock.now();
+            if next <= now.unix_ms() {
+                scheduler.noted_ms.store(u64::MAX, Ordering::Relaxed);
+                dispatch.wake_due(now).await;
+                tokio::time::sleep(PASS_EVERY).await;
+                continue;
+            }
+            let pause = now.until(Timestamp::from_unix_ms(next)).min(SLEEP_MAX);
+            let waiting = scheduler.noted.notified();
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = waiting => {}
+            }
+        }
+    }
+}
+
+impl Dispatch {
+    /// One pass: hints to every actor for which something is due, then notes what is due next.
+    async fn wake_due(self: &std::sync::Arc<Self>, now: Timestamp) {
+        let mut last = None;
+        loop {
+            let page = match self.store.due(now, last.as_ref(), PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::error!(%error, "the scheduler can't read what is due; it tries again");
+                    self.scheduler.note(now.plus_ms(AGAIN_AFTER_MS));
+                    return;
+                }
+            };
+            for due in &page {
+                if let Err(error) = self.hint(&due.address) {
+                    // A type that is not deployed is noted again by its deployment.
+                    if error.code != Code::UnknownActorType {
+                        self.scheduler.note(now.plus_ms(AGAIN_AFTER_MS));
+                    }
+                }
+            }
+            if page.len() < PAGE {
+                break;
+            }
+            last = page.into_iter().last();
+            // Between two pages everybody else has a turn.
+            tokio::task::yield_now().await;
+        }
+        match self.store.next_due(now).await {
+            Ok(Some(next)) => self.scheduler.note(next),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(%error, "the scheduler can't read what is due next; it tries again");
+                self.scheduler.note(now.plus_ms(AGAIN_AFTER_MS));
+            }
+        }
+    }
+}

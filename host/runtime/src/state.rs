@@ -1,0 +1,168 @@
+//! What an activation keeps in memory of its actor's state, and what a turn lays over it.
+//!
+//! The cache holds what the committed turns and those on their way to the store left behind. Only
+//! the activation writes, so the cache is right by construction. A small actor's cache is
+//! complete; a larger one's holds the keys that were read or written.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use bytes::Bytes;
+use greenroom_core::store::StoredActor;
+
+/// Values by key; `None` is a key known to be absent.
+pub(crate) type Entries = BTreeMap<String, Option<Bytes>>;
+
+/// What is known of a key without asking the store.
+pub(crate) enum Known {
+    Value(Option<Bytes>),
+    Unknown,
+}
+
+/// See the [module](self).
+pub(crate) struct StateCache {
+    entries: Entries,
+    /// Every key that is not in `entries` is absent.
+    complete: bool,
+    /// Bytes of all keys and values that the actor has, in memory or not.
+    total_bytes: u64,
+    /// Bytes of the keys and values in `entries`.
+    cached_bytes: u64,
+}
+
+impl StateCache {
+    pub(crate) fn new(stored: &mut StoredActor) -> Self {
+        let complete = stored.state.is_some();
+        let mut cache = StateCache {
+            entries: Entries::new(),
+            complete,
+            total_bytes: stored.state_bytes,
+            cached_bytes: 0,
+        };
+        for (key, value) in stored.state.take().unwrap_or_default() {
+            cache.keep(key, Some(value));
+        }
+        cache
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Known {
+        match self.entries.get(key) {
+            Some(value) => Known::Value(value.clone()),
+            None if self.complete => Known::Value(None),
+            None => Known::Unknown,
+        }
+    }
+
+    /// Keeps a value that was read from the store or written by a turn.
+    pub(crate) fn keep(&mut self, key: String, value: Option<Bytes>) {
+        let size = entry_bytes(&key, value.as_ref());
+        let before = match self.entries.get(&key) {
+            Some(before) => entry_bytes(&key, before.as_ref()),
+            None => 0,
+        };
+        self.cached_bytes = self.cached_bytes + size - before;
+        if value.is_none() && self.complete {
+            self.entries.remove(&key);
+            self.cached_bytes -= size;
+        } else {
+            self.entries.insert(key, value);
+        }
+    }
+
+    /// Takes over what a finished turn wrote.
+    pub(crate) fn apply(&mut self, written: &Entries, grown_by: i64) {
+        for (key, value) in written {
+            self.keep(key.clone(), value.clone());
+        }
+        self.total_bytes = self.total_bytes.saturating_add_signed(grown_by);
+    }
+
+    /// Forgets what can be read again, when it is more than `bytes_max`. Only right while nothing
+    /// is on its way to the store.
+    pub(crate) fn shed(&mut self, bytes_max: u64) {
+        if self.cached_bytes > bytes_max {
+            self.entries.clear();
+            self.cached_bytes = 0;
+            self.complete = false;
+        }
+    }
+
+    /// Forgets everything, because nothing is stored any more.
+    pub(crate) fn purge(&mut self) {
+        *self = StateCache { entries: Entries::new(), complete: true, total_bytes: 0, cached_bytes: 0 };
+    }
+
+    /// Bytes of all keys and values that the actor has.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.total_bytes
+    }
+
+    /// Whether every key that is not cached is absent.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// What is cached of the keys that begin with `prefix` and come after `after`.
+    pub(crate) fn range(&self, prefix: &str, after: Option<&str>) -> Entries {
+        range(&self.entries, prefix, after).map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+}
+
+/// What a stored entry counts; an absent key counts its name while it is remembered.
+pub(crate) fn entry_bytes(key: &str, value: Option<&Bytes>) -> u64 {
+    (key.len() + value.map_or(0, Bytes::len)) as u64
+}
+
+/// The entries whose key begins with `prefix` and comes after `after`, in byte order.
+pub(crate) fn range<'a>(
+    entries: &'a Entries,
+    prefix: &'a str,
+    after: Option<&'a str>,
+) -> impl Iterator<Item = (&'a String, &'a Option<Bytes>)> {
+    let from = match after {
+        Some(after) if after >= prefix => Bound::Excluded(after),
+        _ => Bound::Included(prefix),
+    };
+    entries.range::<str, _>((from, Bound::Unbounded)).take_while(move |(key, _)| key.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache(entries: &[(&str, &str)]) -> StateCache {
+        let state = entries.iter().map(|(k, v)| ((*k).to_owned(), Bytes::from((*v).to_owned()))).collect();
+        let mut stored = StoredActor { state: Some(state), state_bytes: 4, ..StoredActor::default() };
+        StateCache::new(&mut stored)
+    }
+
+    #[test]
+    fn a_complete_cache_knows_what_is_absent_and_a_shed_one_does_not() {
+        let mut cache = cache(&[("a", "1"), ("b", "2")]);
+        assert!(matches!(cache.get("c"), Known::Value(None)));
+        cache.shed(4);
+        assert!(matches!(cache.get("a"), Known::Value(Some(_))));
+        cache.shed(3);
+        assert!(matches!(cache.get("a"), Known::Unknown));
+        assert!(matches!(cache.get("c"), Known::Unknown));
+        cache.keep("c".into(), None);
+        assert!(matches!(cache.get("c"), Known::Value(None)));
+    }
+
+    #[test]
+    fn ranges_keep_to_the_prefix_and_come_after() {
+        let cache = cache(&[("a", ""), ("b/1", ""), ("b/2", ""), ("b0", "")]);
+        let keys = |after| cache.range("b/", after).into_keys().collect::<Vec<_>>();
+        assert_eq!(keys(None), ["b/1", "b/2"]);
+        assert_eq!(keys(Some("a")), ["b/1", "b/2"]);
+        assert_eq!(keys(Some("b/1")), ["b/2"]);
+        assert!(keys(Some("b/2")).is_empty());
+    }
+
+    #[test]
+    fn deleting_gives_the_bytes_back() {
+        let mut cache = cache(&[("a", "1"), ("b", "2")]);
+        cache.apply(&Entries::from([("a".to_owned(), None)]), -2);
+        assert_eq!((cache.total_bytes(), cache.cached_bytes), (2, 2));
+    }
+}

@@ -1,0 +1,480 @@
+//! One turn from the guest's side: every host function, over the turn's own changes first, then
+//! the activation's memory, then the store. Nothing here is visible to anybody else until the turn
+//! has succeeded and its write set is committed; what must leave earlier (a call) waits at the
+//! gate for the writes before it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use greenroom_core::sandbox::{LogLevel, RawAddress, RawSchedule, ReminderView, TurnHost};
+use greenroom_core::store::{Reminder, StoredMessage};
+use greenroom_core::{
+    Address, CallError, Code, Error, LimitExceeded, Message, Method, Origin, Payload, Schedule, Timestamp,
+};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::changes::{ActorData, Changes, Refusal};
+use crate::dispatch::Dispatch;
+use crate::gate::Gate;
+use crate::guest_log::GuestLog;
+use crate::state::{Known, range};
+use crate::timers::Timer;
+
+/// State keys in one answer at most, whatever the guest asks for.
+const KEYS_PAGE_MAX: usize = 10_000;
+
+/// Longest name of a reminder or a timer, in bytes.
+const SCHEDULE_NAME_BYTES_MAX: usize = 256;
+
+/// See the [module](self).
+pub(crate) struct Turn {
+    pub(crate) dispatch: Arc<Dispatch>,
+    pub(crate) me: Address,
+    pub(crate) now: Timestamp,
+    pub(crate) deadline: Instant,
+    /// How many actors wait for this turn, one for the other.
+    pub(crate) depth: u32,
+    pub(crate) data: Arc<Mutex<ActorData>>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) changes: Mutex<Changes>,
+    pub(crate) log: GuestLog,
+}
+
+impl Turn {
+    /// Ends the turn: what it changed takes its place in the activation's memory, and is returned
+    /// to be committed.
+    pub(crate) fn settle(&self) -> greenroom_core::store::WriteSet {
+        let changes = std::mem::take(&mut *self.changes.lock());
+        changes.settle(&self.me, &mut self.data.lock())
+    }
+
+    async fn value(&self, key: &str) -> Result<Option<Bytes>, Error> {
+        if let Some(written) = self.changes.lock().state.get(key) {
+            return Ok(written.clone());
+        }
+        if let Known::Value(value) = self.data.lock().state.get(key) {
+            return Ok(value);
+        }
+        let value = self.dispatch.store.state_value(&self.me, key).await?;
+        self.data.lock().state.keep(key.to_owned(), value.clone());
+        Ok(value)
+    }
+
+    /// Writes a state value, or says which limit that would pass.
+    pub(crate) async fn write(&self, key: String, value: Bytes) -> Result<Result<(), Refusal>, Error> {
+        let limits = &self.dispatch.limits;
+        if key.is_empty() || key.len() > limits.state_key_bytes {
+            return Ok(Err(Refusal::new(
+                Code::InvalidRequest,
+                format!(
+                    "a state key has 1 to {} bytes (state_key_bytes), not {}",
+                    limits.state_key_bytes,
+                    key.len()
+                ),
+            )));
+        }
+        if value.len() > limits.state_value_bytes {
+            return Ok(Err(Refusal::new(
+                Code::PayloadTooLarge,
+                format!(
+                    "a state value has at most {} bytes (state_value_bytes), not {}",
+                    limits.state_value_bytes,
+                    value.len()
+                ),
+            )));
+        }
+        let before = self.value(&key).await?;
+        let mut changes = self.changes.lock();
+        let size = key.len() + value.len();
+        let shrinks_by = before.as_ref().map_or(0, |before| key.len() + before.len()) as i64;
+        let total = self
+            .data
+            .lock()
+            .state
+            .total_bytes()
+            .saturating_add_signed(changes.grown_by + size as i64 - shrinks_by);
+        if total > limits.state_bytes {
+            return Ok(Err(Refusal::new(
+                Code::StateLimit,
+                format!("the actor's state would have more than {} bytes (state_bytes)", limits.state_bytes),
+            )));
+        }
+        if let Err(refusal) = changes.spend(size, limits.write_set_bytes) {
+            return Ok(Err(refusal));
+        }
+        changes.write_state(key, before.as_ref(), Some(value));
+        Ok(Ok(()))
+    }
+
+    /// Deletes a state value; says whether it was there.
+    pub(crate) async fn delete(&self, key: String) -> Result<bool, Error> {
+        let Some(before) = self.value(&key).await? else { return Ok(false) };
+        let mut changes = self.changes.lock();
+        changes.spend(key.len(), self.dispatch.limits.write_set_bytes)?;
+        changes.write_state(key, Some(&before), None);
+        Ok(true)
+    }
+
+    /// Sets a reminder, or says which limit that would pass.
+    pub(crate) fn set_reminder(
+        &self,
+        name: &str,
+        schedule: Schedule,
+        method: Method,
+        payload: Payload,
+    ) -> Result<(), Refusal> {
+        let limits = &self.dispatch.limits;
+        check_name("reminder", name)?;
+        check_payload(&payload, limits.payload_bytes)?;
+        let mut changes = self.changes.lock();
+        let others = {
+            let data = self.data.lock();
+            let kept = data
+                .reminders
+                .keys()
+                .filter(|kept| !changes.reminders.contains_key(*kept) && ***kept != *name);
+            let set =
+                changes.reminders.iter().filter(|(set, reminder)| reminder.is_some() && ***set != *name);
+            kept.count() + set.count()
+        };
+        if others >= limits.reminders_per_actor {
+            return Err(Refusal::new(
+                Code::WriteSetTooLarge,
+                format!(
+                    "an actor has at most {} reminders (reminders_per_actor)",
+                    limits.reminders_per_actor
+                ),
+            ));
+        }
+        changes.spend(name.len() + payload.len(), limits.write_set_bytes)?;
+        let due_at = self.now.plus_ms(schedule.delay_ms());
+        let name: Arc<str> = Arc::from(name);
+        let reminder = Reminder {
+            name: Arc::clone(&name),
+            method,
+            payload,
+            schedule,
+            due_at,
+            fired: 0,
+            firing_id: self.dispatch.ids.next(self.now),
+            attempt: 1,
+            wake_at: due_at,
+        };
+        changes.reminders.insert(name, Some(reminder));
+        Ok(())
+    }
+
+    /// Cancels a reminder; says whether there was one.
+    pub(crate) fn cancel_reminder(&self, name: &str) -> Result<bool, Error> {
+        let mut changes = self.changes.lock();
+        let there = match changes.reminders.get(name) {
+            Some(changed) => changed.is_some(),
+            None => self.data.lock().reminders.contains_key(name),
+        };
+        if there {
+            changes.spend(name.len(), self.dispatch.limits.write_set_bytes)?;
+            changes.reminders.insert(Arc::from(name), None);
+        }
+        Ok(there)
+    }
+
+    async fn call_actor(
+        &self,
+        to: RawAddress,
+        method: String,
+        payload: Payload,
+    ) -> Result<Payload, CallFault> {
+        let limits = &self.dispatch.limits;
+        let to = Address::parse(&to.actor_type, &to.id)
+            .map_err(|invalid| CallError::Unavailable(invalid.to_string()))?;
+        let method = Method::new(&method).map_err(|invalid| CallError::Unavailable(invalid.to_string()))?;
+        check_payload(&payload, limits.payload_bytes)
+            .map_err(|refusal| CallError::Unavailable(refusal.text))?;
+        {
+            let mut changes = self.changes.lock();
+            if changes.calls >= limits.calls_per_turn {
+                let text = format!("a turn makes at most {} calls (calls_per_turn)", limits.calls_per_turn);
+                return Err(CallError::Unavailable(text).into());
+            }
+            changes.calls += 1;
+        }
+        if self.depth >= limits.call_depth {
+            let text = format!(
+                "{} → {to}: at most {} actors wait for each other (call_depth)",
+                self.me, limits.call_depth
+            );
+            return Err(CallError::Deadlock(text).into());
+        }
+        let wait = self.dispatch.waits.begin(&self.me, &to).map_err(|circle| {
+            CallError::Deadlock(circle.iter().map(ToString::to_string).collect::<Vec<_>>().join(" → "))
+        })?;
+        // What the callee is told may depend on writes of turns before this one.
+        self.gate.wait().await.map_err(CallFault::TurnFails)?;
+        let message = Message {
+            id: self.dispatch.ids.next(self.now),
+            method,
+            payload,
+            origin: Origin::Actor(self.me.clone()),
+            attempt: 1,
+        };
+        let reply = self
+            .dispatch
+            .call(&to, message, earlier(self.deadline), self.depth + 1, Some(wait.clone()))
+            .await;
+        drop(wait);
+        reply.map_err(|error| CallFault::Told(error.into()))
+    }
+
+    fn send_to(&self, to: RawAddress, method: &str, payload: Payload, delay_ms: u64) -> Result<(), Refusal> {
+        let limits = &self.dispatch.limits;
+        let invalid =
+            |invalid: greenroom_core::InvalidName| Refusal::new(Code::InvalidRequest, invalid.to_string());
+        let to = Address::parse(&to.actor_type, &to.id).map_err(invalid)?;
+        let method = Method::new(method).map_err(invalid)?;
+        check_payload(&payload, limits.payload_bytes)?;
+        self.dispatch.check_send(&to).map_err(|error| Refusal::new(error.code, error.detail))?;
+        let mut changes = self.changes.lock();
+        if changes.sends.len() >= limits.sends_per_turn as usize {
+            let text = format!("a turn sends at most {} messages (sends_per_turn)", limits.sends_per_turn);
+            return Err(Refusal::new(Code::WriteSetTooLarge, text));
+        }
+        changes.spend(payload.len(), limits.write_set_bytes)?;
+        let message = Message {
+            id: self.dispatch.ids.next(self.now),
+            method,
+            payload,
+            origin: Origin::Actor(self.me.clone()),
+            attempt: 1,
+        };
+        changes.sends.push(stored(to, message, self.now, delay_ms));
+        Ok(())
+    }
+
+    fn set_timer(
+        &self,
+        name: &str,
+        schedule: RawSchedule,
+        method: &str,
+        payload: Payload,
+    ) -> Result<(), Refusal> {
+        let limits = &self.dispatch.limits;
+        check_name("timer", name)?;
+        let (schedule, method) = parse_schedule(schedule, method)?;
+        check_payload(&payload, limits.payload_bytes)?;
+        let mut changes = self.changes.lock();
+        let data = self.data.lock();
+        let new = changes.timers.keys().filter(|set| !data.timers.contains(set)).count();
+        if !data.timers.contains(name) && data.timers.len() + new >= limits.timers_per_actor {
+            let text = format!("an actor has at most {} timers (timers_per_actor)", limits.timers_per_actor);
+            return Err(Refusal::new(Code::WriteSetTooLarge, text));
+        }
+        changes.spend(name.len() + payload.len(), limits.write_set_bytes)?;
+        let timer = Timer::new(schedule, method, payload, Instant::now());
+        changes.timers.insert(Arc::from(name), Some(timer));
+        Ok(())
+    }
+}
+
+/// How a call ends when it brings no reply.
+enum CallFault {
+    /// The caller is told, and goes on.
+    Told(CallError),
+    /// The caller's own turn can't go on.
+    TurnFails(Error),
+}
+
+impl From<CallError> for CallFault {
+    fn from(error: CallError) -> Self {
+        CallFault::Told(error)
+    }
+}
+
+/// A callee's deadline: a tenth of what is left sooner, so that the caller can still act on it.
+fn earlier(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now).mul_f32(0.9)
+}
+
+/// A message on its way to a durable mailbox.
+pub(crate) fn stored(to: Address, message: Message, now: Timestamp, delay_ms: u64) -> StoredMessage {
+    // Without delay a message is due whatever the clock says, so that a clock that is set back
+    // holds nothing up.
+    let due_at = if delay_ms == 0 { Timestamp::EPOCH } else { now.plus_ms(delay_ms) };
+    StoredMessage { to, message, due_at, sent_at: now, wake_at: due_at }
+}
+
+fn check_name(what: &str, name: &str) -> Result<(), Refusal> {
+    if name.is_empty() || name.len() > SCHEDULE_NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        let text = format!(
+            "the name of a {what} has 1 to {SCHEDULE_NAME_BYTES_MAX} bytes and no control characters"
+        );
+        return Err(Refusal::new(Code::InvalidRequest, text));
+    }
+    Ok(())
+}
+
+/// Checks a payload against the limit on it.
+pub(crate) fn check_payload(payload: &Payload, payload_bytes: usize) -> Result<(), Refusal> {
+    if payload.len() > payload_bytes {
+        let text =
+            format!("a payload has at most {payload_bytes} bytes (payload_bytes), not {}", payload.len());
+        return Err(Refusal::new(Code::PayloadTooLarge, text));
+    }
+    Ok(())
+}
+
+fn parse_schedule(schedule: RawSchedule, method: &str) -> Result<(Schedule, Method), Refusal> {
+    let schedule = Schedule::new(schedule.delay_ms, schedule.period_ms, schedule.repetitions)
+        .map_err(|invalid| Refusal::new(Code::InvalidRequest, invalid.to_string()))?;
+    let method =
+        Method::new(method).map_err(|invalid| Refusal::new(Code::InvalidRequest, invalid.to_string()))?;
+    Ok((schedule, method))
+}
+
+#[async_trait]
+impl TurnHost for Turn {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    async fn state_get(&self, key: String) -> Result<Option<Bytes>, Error> {
+        self.value(&key).await
+    }
+
+    async fn state_set(&self, key: String, value: Bytes) -> Result<Result<(), LimitExceeded>, Error> {
+        Ok(self.write(key, value).await?.map_err(Into::into))
+    }
+
+    async fn state_delete(&self, key: String) -> Result<bool, Error> {
+        self.delete(key).await
+    }
+
+    async fn state_keys(
+        &self,
+        prefix: String,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<String>, Error> {
+        let limit = (limit as usize).min(KEYS_PAGE_MAX);
+        let (complete, mut known) = {
+            let data = self.data.lock();
+            (data.state.is_complete(), data.state.range(&prefix, after.as_deref()))
+        };
+        known.extend(
+            range(&self.changes.lock().state, &prefix, after.as_deref())
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
+        if complete || limit == 0 {
+            let present = known.into_iter().filter_map(|(key, value)| value.map(|_| key));
+            return Ok(present.take(limit).collect());
+        }
+        // Pages of the store, with what this activation knows better laid over each.
+        let mut keys = Vec::new();
+        let mut cursor = after;
+        loop {
+            let page = self.dispatch.store.state_keys(&self.me, &prefix, cursor.as_deref(), limit).await?;
+            let end = (page.len() == limit).then(|| page.last().cloned()).flatten();
+            let mut merged: BTreeSet<String> =
+                page.into_iter().filter(|key| !matches!(known.get(key), Some(None))).collect();
+            let known_here = known.iter().filter(|(key, value)| {
+                value.is_some()
+                    && cursor.as_ref().is_none_or(|cursor| *key > cursor)
+                    && end.as_ref().is_none_or(|end| *key <= end)
+            });
+            merged.extend(known_here.map(|(key, _)| key.clone()));
+            keys.extend(merged);
+            if keys.len() >= limit || end.is_none() {
+                keys.truncate(limit);
+                return Ok(keys);
+            }
+            cursor = end;
+        }
+    }
+
+    async fn call(
+        &self,
+        to: RawAddress,
+        method: String,
+        payload: Payload,
+    ) -> Result<Result<Payload, CallError>, Error> {
+        match self.call_actor(to, method, payload).await {
+            Ok(reply) => Ok(Ok(reply)),
+            Err(CallFault::Told(error)) => Ok(Err(error)),
+            Err(CallFault::TurnFails(error)) => Err(error),
+        }
+    }
+
+    async fn send(
+        &self,
+        to: RawAddress,
+        method: String,
+        payload: Payload,
+        delay_ms: u64,
+    ) -> Result<Result<(), LimitExceeded>, Error> {
+        Ok(self.send_to(to, &method, payload, delay_ms).map_err(Into::into))
+    }
+
+    fn reminder_set(
+        &self,
+        name: String,
+        schedule: RawSchedule,
+        method: String,
+        payload: Payload,
+    ) -> Result<Result<(), LimitExceeded>, Error> {
+        let set = parse_schedule(schedule, &method)
+            .and_then(|(schedule, method)| self.set_reminder(&name, schedule, method, payload));
+        Ok(set.map_err(Into::into))
+    }
+
+    fn reminder_cancel(&self, name: String) -> Result<bool, Error> {
+        self.cancel_reminder(&name)
+    }
+
+    fn reminder_list(&self) -> Result<Vec<ReminderView>, Error> {
+        let changes = self.changes.lock();
+        let data = self.data.lock();
+        let mut reminders = data.reminders.clone();
+        for (name, changed) in &changes.reminders {
+            match changed {
+                Some(reminder) => drop(reminders.insert(Arc::clone(name), reminder.clone())),
+                None => drop(reminders.remove(name)),
+            }
+        }
+        let view = |reminder: Reminder| ReminderView {
+            due_in_ms: self.now.until(reminder.due_at).as_millis() as u64,
+            name: reminder.name,
+            method: reminder.method,
+            schedule: reminder.schedule,
+        };
+        Ok(reminders.into_values().map(view).collect())
+    }
+
+    fn timer_set(
+        &self,
+        name: String,
+        schedule: RawSchedule,
+        method: String,
+        payload: Payload,
+    ) -> Result<Result<(), LimitExceeded>, Error> {
+        Ok(self.set_timer(&name, schedule, &method, payload).map_err(Into::into))
+    }
+
+    fn timer_cancel(&self, name: String) -> Result<bool, Error> {
+        let mut changes = self.changes.lock();
+        let there = match changes.timers.get(&*name) {
+            Some(changed) => changed.is_some(),
+            None => self.data.lock().timers.contains(&name),
+        };
+        if there {
+            changes.timers.insert(Arc::from(name), None);
+        }
+        Ok(there)
+    }
+
+    fn log(&self, level: LogLevel, message: &str) {
+        self.log.write(&self.me, level, message);
+    }
+}
