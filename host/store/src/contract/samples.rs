@@ -1,0 +1,112 @@
+//! Values for the checks.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use greenroom_core::store::{DeadLetter, IdempotencyRecord, MailChange, Reminder, StoredMessage, WriteSet};
+use greenroom_core::{
+    ActorType, Address, Code, Digest, Error, Message, MessageId, Method, Origin, Payload, Schedule, Timestamp,
+};
+
+/// Longer than any state of a check.
+pub(super) const ALL: u64 = 1 << 40;
+
+pub(super) fn at(ms: u64) -> Timestamp {
+    Timestamp::from_unix_ms(ms)
+}
+
+pub(super) fn bytes(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
+pub(super) fn actor_type(name: &str) -> ActorType {
+    ActorType::new(name).expect("a valid actor type")
+}
+
+/// An actor of type `task`.
+pub(super) fn task(id: &str) -> Address {
+    Address::parse("task", id).expect("a valid id")
+}
+
+pub(super) fn message_id(number: u128) -> MessageId {
+    MessageId::from_bytes(number.to_be_bytes())
+}
+
+pub(super) fn message(number: u128) -> Message {
+    Message {
+        id: message_id(number),
+        method: Method::new("update").expect("a valid method"),
+        payload: Payload::new("application/octet-stream", vec![0, 255, number as u8]),
+        origin: Origin::Client,
+        attempt: 1,
+    }
+}
+
+/// A message due at `due_ms`.
+pub(super) fn mail(to: &Address, number: u128, due_ms: u64) -> StoredMessage {
+    StoredMessage {
+        to: to.clone(),
+        message: message(number),
+        due_at: at(due_ms),
+        sent_at: at(7),
+        wake_at: at(due_ms),
+    }
+}
+
+pub(super) fn letter(to: &Address, number: u128) -> DeadLetter {
+    DeadLetter { to: to.clone(), message: message(number), died_at: at(9), error: "trapped".into() }
+}
+
+/// A reminder that wakes at `wake_ms`.
+pub(super) fn reminder(name: &str, wake_ms: u64) -> Reminder {
+    Reminder {
+        name: Arc::from(name),
+        method: Method::new("remind").expect("a valid method"),
+        payload: Payload::new("text/plain", "soon"),
+        schedule: Schedule::new(5, Some(1_000), Some(3)).expect("a valid schedule"),
+        due_at: at(wake_ms),
+        fired: 1,
+        firing_id: message_id(77),
+        attempt: 2,
+        wake_at: at(wake_ms),
+    }
+}
+
+pub(super) fn idempotency(key: &str, ok: bool) -> IdempotencyRecord {
+    IdempotencyRecord {
+        key: key.into(),
+        request_digest: Digest::of(b"request"),
+        reply: if ok {
+            Ok(Payload::new(Payload::JSON, "{}"))
+        } else {
+            Err(Error::new(Code::GuestNotFound, "no such thing"))
+        },
+        at: at(11),
+    }
+}
+
+/// A set that writes these keys.
+pub(super) fn writes(address: &Address, state: &[(&str, Option<&str>)]) -> WriteSet {
+    let state = state.iter().map(|(key, value)| ((*key).to_owned(), value.map(bytes))).collect();
+    WriteSet { state, ..WriteSet::empty(address.clone()) }
+}
+
+/// A set that sends these messages.
+pub(super) fn sends(address: &Address, sends: Vec<StoredMessage>) -> WriteSet {
+    WriteSet { sends, ..WriteSet::empty(address.clone()) }
+}
+
+/// A set that keeps these reminders.
+pub(super) fn reminds(address: &Address, reminders: Vec<Reminder>) -> WriteSet {
+    let reminders = reminders.into_iter().map(|kept| (kept.name.clone(), Some(kept))).collect();
+    WriteSet { reminders, ..WriteSet::empty(address.clone()) }
+}
+
+/// A set that does this to a stored message.
+pub(super) fn changes(address: &Address, change: MailChange) -> WriteSet {
+    WriteSet { mail: Some(change), ..WriteSet::empty(address.clone()) }
+}
+
+pub(super) fn purge(address: &Address) -> WriteSet {
+    WriteSet { purge: true, ..WriteSet::empty(address.clone()) }
+}

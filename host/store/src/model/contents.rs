@@ -1,0 +1,253 @@
+//! What a [`ModelStore`](super::ModelStore) holds: ordered maps, and each question answered by
+//! looking at everything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use greenroom_core::store::{
+    ActorTypeRecord, DeadLetter, Due, IdempotencyRecord, Mail, MailChange, MailKey, Reminder, StoredActor,
+    StoredMessage, StoredSummary, Undeployed, VersionRecord, WriteSet,
+};
+use greenroom_core::{ActorId, ActorType, Address, ComponentInfo, Digest, MessageId, Timestamp};
+
+/// All that one actor has stored.
+#[derive(Default)]
+struct Actor {
+    state: BTreeMap<String, Bytes>,
+    mailbox: BTreeMap<MailKey, StoredMessage>,
+    reminders: BTreeMap<Arc<str>, Reminder>,
+    idempotency: BTreeMap<String, IdempotencyRecord>,
+}
+
+impl Actor {
+    fn state_bytes(&self) -> u64 {
+        self.state.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
+    }
+
+    fn is_listed(&self) -> bool {
+        !(self.state.is_empty() && self.mailbox.is_empty() && self.reminders.is_empty())
+    }
+
+    fn wake_ups(&self) -> impl Iterator<Item = Timestamp> {
+        let mail = self.mailbox.values().map(|message| message.wake_at);
+        mail.chain(self.reminders.values().map(|reminder| reminder.wake_at))
+    }
+}
+
+/// Everything.
+#[derive(Default)]
+pub(super) struct Contents {
+    actors: BTreeMap<Address, Actor>,
+    dead_letters: BTreeMap<MessageId, DeadLetter>,
+    types: BTreeMap<ActorType, ActorTypeRecord>,
+    components: BTreeMap<Digest, Bytes>,
+}
+
+impl Contents {
+    pub(super) fn apply(&mut self, batch: &[WriteSet]) {
+        for set in batch {
+            self.apply_one(set);
+        }
+    }
+
+    fn apply_one(&mut self, set: &WriteSet) {
+        if set.purge {
+            self.actors.remove(&set.address);
+            self.dead_letters.retain(|_, letter| letter.to != set.address);
+        }
+        for message in &set.sends {
+            self.actors.entry(message.to.clone()).or_default().mailbox.insert(message.key(), message.clone());
+        }
+        let actor = self.actors.entry(set.address.clone()).or_default();
+        for (key, value) in &set.state {
+            match value {
+                Some(value) => actor.state.insert(key.clone(), value.clone()),
+                None => actor.state.remove(key),
+            };
+        }
+        for (name, reminder) in &set.reminders {
+            match reminder {
+                Some(reminder) => actor.reminders.insert(name.clone(), reminder.clone()),
+                None => actor.reminders.remove(name),
+            };
+        }
+        if let Some(record) = &set.idempotency {
+            actor.idempotency.insert(record.key.clone(), record.clone());
+        }
+        match &set.mail {
+            None => {}
+            Some(MailChange::Consumed(key)) => {
+                actor.mailbox.remove(key);
+            }
+            Some(MailChange::Retry { key, attempt, wake_at }) => {
+                if let Some(message) = actor.mailbox.get_mut(key) {
+                    message.message.attempt = *attempt;
+                    message.wake_at = *wake_at;
+                }
+            }
+            Some(MailChange::Dead { key, letter }) => {
+                actor.mailbox.remove(key);
+                self.dead_letters.insert(letter.message.id, letter.clone());
+            }
+            Some(MailChange::DeadFiring(letter)) => {
+                self.dead_letters.insert(letter.message.id, letter.clone());
+            }
+        }
+    }
+
+    pub(super) fn load(&self, address: &Address, state_bytes_max: u64) -> StoredActor {
+        let Some(actor) = self.actors.get(address) else {
+            return StoredActor { state: Some(Vec::new()), ..StoredActor::default() };
+        };
+        let state_bytes = actor.state_bytes();
+        let state = || actor.state.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        StoredActor {
+            state: (state_bytes <= state_bytes_max).then(state),
+            state_bytes,
+            reminders: actor.reminders.values().cloned().collect(),
+        }
+    }
+
+    pub(super) fn state_value(&self, address: &Address, key: &str) -> Option<Bytes> {
+        self.actors.get(address)?.state.get(key).cloned()
+    }
+
+    pub(super) fn state_keys(
+        &self,
+        address: &Address,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<String> {
+        let keys = self.actors.get(address).into_iter().flat_map(|actor| actor.state.keys());
+        keys.filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after))
+            .take(limit)
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn mail(
+        &self,
+        address: &Address,
+        now: Timestamp,
+        after: Option<MailKey>,
+        limit: usize,
+    ) -> Mail {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let found = self.actors.get(address).into_iter();
+        let mut messages: Vec<StoredMessage> = found
+            .flat_map(|actor| actor.mailbox.range((from, Bound::Unbounded)))
+            .map(|(_, message)| message)
+            .filter(|message| message.due_at <= now || message.message.attempt > 1)
+            .cloned()
+            .collect();
+        let more = messages.len() > limit;
+        messages.truncate(limit);
+        Mail { messages, more }
+    }
+
+    pub(super) fn waiting_mail(&self, address: &Address, limit: usize) -> Vec<StoredMessage> {
+        let mailbox = self.actors.get(address).into_iter().flat_map(|actor| actor.mailbox.values());
+        mailbox.take(limit).cloned().collect()
+    }
+
+    pub(super) fn summary(&self, address: &Address) -> StoredSummary {
+        let Some(actor) = self.actors.get(address) else { return StoredSummary::default() };
+        StoredSummary {
+            state_keys: actor.state.len() as u64,
+            state_bytes: actor.state_bytes(),
+            mail: actor.mailbox.len() as u64,
+            reminders: actor.reminders.values().cloned().collect(),
+        }
+    }
+
+    pub(super) fn actors(
+        &self,
+        actor_type: &ActorType,
+        prefix: &str,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> Vec<ActorId> {
+        self.actors
+            .iter()
+            .filter(|(address, actor)| address.actor_type == *actor_type && actor.is_listed())
+            .map(|(address, _)| &address.id)
+            .filter(|id| id.as_str().starts_with(prefix) && after.is_none_or(|after| *id > after))
+            .take(limit)
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn due(&self, until: Timestamp, after: Option<&Due>, limit: usize) -> Vec<Due> {
+        let earliest = self.actors.iter().filter_map(|(address, actor)| {
+            actor.wake_ups().min().map(|at| Due { at, address: address.clone() })
+        });
+        let due: BTreeSet<Due> =
+            earliest.filter(|due| due.at <= until && after.is_none_or(|after| due > after)).collect();
+        due.into_iter().take(limit).collect()
+    }
+
+    pub(super) fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
+        self.actors.values().flat_map(Actor::wake_ups).filter(|at| *at > after).min()
+    }
+
+    pub(super) fn latest_message_id(&self) -> Option<MessageId> {
+        let mail = self.actors.values().flat_map(|actor| actor.mailbox.keys().map(|key| key.id));
+        let firings = self.actors.values().flat_map(|actor| actor.reminders.values().map(|r| r.firing_id));
+        mail.chain(firings).chain(self.dead_letters.keys().copied()).max()
+    }
+
+    pub(super) fn actor_types(&self) -> Vec<ActorTypeRecord> {
+        self.types.values().cloned().collect()
+    }
+
+    pub(super) fn deploy(
+        &mut self,
+        actor_type: &ActorType,
+        info: &ComponentInfo,
+        component: &Bytes,
+        now: Timestamp,
+    ) -> ActorTypeRecord {
+        self.components.insert(info.digest, component.clone());
+        let record = self.types.entry(actor_type.clone()).or_insert_with(|| ActorTypeRecord {
+            name: actor_type.clone(),
+            active_version: 0,
+            versions: Vec::new(),
+        });
+        let number = record.versions.len() as u32 + 1;
+        record.versions.push(VersionRecord { number, component: info.clone(), deployed_at: now });
+        record.active_version = number;
+        record.clone()
+    }
+
+    pub(super) fn component(&self, digest: &Digest) -> Option<Bytes> {
+        self.components.get(digest).cloned()
+    }
+
+    pub(super) fn undeploy(&mut self, actor_type: &ActorType, purge: bool) -> Undeployed {
+        if !self.types.contains_key(actor_type) {
+            return Undeployed::Unknown;
+        }
+        if purge {
+            self.actors.retain(|address, _| address.actor_type != *actor_type);
+            self.dead_letters.retain(|_, letter| letter.to.actor_type != *actor_type);
+        } else if !self.actors(actor_type, "", None, 1).is_empty() {
+            return Undeployed::InUse;
+        }
+        self.types.remove(actor_type);
+        let versions = self.types.values().flat_map(|record| &record.versions);
+        let used: BTreeSet<Digest> = versions.map(|version| version.component.digest).collect();
+        self.components.retain(|digest, _| used.contains(digest));
+        Undeployed::Removed
+    }
+
+    pub(super) fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.dead_letters.values().cloned().collect()
+    }
+
+    pub(super) fn idempotency_record(&self, address: &Address, key: &str) -> Option<IdempotencyRecord> {
+        self.actors.get(address)?.idempotency.get(key).cloned()
+    }
+}

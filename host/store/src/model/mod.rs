@@ -1,0 +1,220 @@
+//! A store in memory, simple enough to be obviously right, that does as a test tells it: its
+//! commits fail, wait or are late. Clones share the contents, so a test can drop a whole runtime in
+//! the middle of a turn and start another over what was committed.
+
+mod contents;
+mod faults;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use greenroom_core::store::{
+    ActorTypeRecord, DeadLetter, Due, IdempotencyRecord, Mail, MailKey, Store, StoreError, StoreResult,
+    StoredActor, StoredMessage, StoredSummary, Undeployed, WriteSet,
+};
+use greenroom_core::{ActorId, ActorType, Address, ComponentInfo, Digest, MessageId, Timestamp};
+use parking_lot::Mutex;
+
+use contents::Contents;
+use faults::Faults;
+pub use faults::{CommitFault, HeldCommits};
+
+/// The durable things of a host, in memory.
+#[derive(Clone, Default)]
+pub struct ModelStore {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    contents: Mutex<Contents>,
+    committed: Mutex<Vec<Vec<WriteSet>>>,
+    faults: Faults,
+}
+
+impl ModelStore {
+    /// An empty store without faults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The next `count` commits change nothing and return `error`. After one that returns
+    /// [`StoreError::Broken`] the store refuses everything, as a real one does.
+    pub fn fail_next_commits(&self, count: usize, error: StoreError) {
+        self.shared.faults.plan(count, CommitFault::Refused(error));
+    }
+
+    /// The next `count` commits meet `fault`, after those planned before.
+    pub fn plan_next_commits(&self, count: usize, fault: CommitFault) {
+        self.shared.faults.plan(count, fault);
+    }
+
+    /// From now on, commits wait before they change anything, until the answer is released or
+    /// dropped. A waiting commit whose future is dropped changes nothing.
+    pub fn hold_commits(&self) -> HeldCommits {
+        self.shared.faults.hold()
+    }
+
+    /// Every commit takes so long, on tokio's clock.
+    pub fn set_commit_latency(&self, latency: Duration) {
+        self.shared.faults.set_latency(latency);
+    }
+
+    /// From now on the store refuses everything with [`StoreError::Broken`]; [`Self::mend`] ends it.
+    pub fn break_down(&self, why: &str) {
+        self.shared.faults.break_down(why);
+    }
+
+    /// Forgets that the store was broken, as a restart after a repair does.
+    pub fn mend(&self) {
+        self.shared.faults.mend();
+    }
+
+    /// How many batches were committed.
+    pub fn commits(&self) -> usize {
+        self.shared.committed.lock().len()
+    }
+
+    /// Every committed batch, in order.
+    pub fn committed(&self) -> Vec<Vec<WriteSet>> {
+        self.shared.committed.lock().clone()
+    }
+
+    /// Every dead letter, by message id.
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.shared.contents.lock().dead_letters()
+    }
+
+    /// The record kept of a request under that idempotency key.
+    pub fn idempotency_record(&self, address: &Address, key: &str) -> Option<IdempotencyRecord> {
+        self.shared.contents.lock().idempotency_record(address, key)
+    }
+
+    fn apply(&self, batch: &[WriteSet]) {
+        self.shared.contents.lock().apply(batch);
+        self.shared.committed.lock().push(batch.to_vec());
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Contents) -> T) -> StoreResult<T> {
+        self.shared.faults.check()?;
+        Ok(read(&self.shared.contents.lock()))
+    }
+
+    fn write<T>(&self, write: impl FnOnce(&mut Contents) -> T) -> StoreResult<T> {
+        self.shared.faults.check()?;
+        Ok(write(&mut self.shared.contents.lock()))
+    }
+}
+
+#[async_trait]
+impl Store for ModelStore {
+    async fn commit(&self, batch: &[WriteSet]) -> StoreResult<()> {
+        self.shared.faults.check()?;
+        if batch.iter().all(WriteSet::is_empty) {
+            return Ok(());
+        }
+        self.shared.faults.wait().await;
+        self.shared.faults.check()?;
+        match self.shared.faults.next() {
+            None => {
+                self.apply(batch);
+                Ok(())
+            }
+            Some(fault) => {
+                if let CommitFault::AppliedBut(_) = &fault {
+                    self.apply(batch);
+                }
+                Err(self.shared.faults.meet(fault))
+            }
+        }
+    }
+
+    async fn load(&self, address: &Address, state_bytes_max: u64) -> StoreResult<StoredActor> {
+        self.read(|contents| contents.load(address, state_bytes_max))
+    }
+
+    async fn state_value(&self, address: &Address, key: &str) -> StoreResult<Option<Bytes>> {
+        self.read(|contents| contents.state_value(address, key))
+    }
+
+    async fn state_keys(
+        &self,
+        address: &Address,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Vec<String>> {
+        self.read(|contents| contents.state_keys(address, prefix, after, limit))
+    }
+
+    async fn mail(
+        &self,
+        address: &Address,
+        now: Timestamp,
+        after: Option<MailKey>,
+        limit: usize,
+    ) -> StoreResult<Mail> {
+        self.read(|contents| contents.mail(address, now, after, limit))
+    }
+
+    async fn waiting_mail(&self, address: &Address, limit: usize) -> StoreResult<Vec<StoredMessage>> {
+        self.read(|contents| contents.waiting_mail(address, limit))
+    }
+
+    async fn summary(&self, address: &Address) -> StoreResult<StoredSummary> {
+        self.read(|contents| contents.summary(address))
+    }
+
+    async fn actors(
+        &self,
+        actor_type: &ActorType,
+        prefix: &str,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> StoreResult<Vec<ActorId>> {
+        self.read(|contents| contents.actors(actor_type, prefix, after, limit))
+    }
+
+    async fn due(&self, until: Timestamp, after: Option<&Due>, limit: usize) -> StoreResult<Vec<Due>> {
+        self.read(|contents| contents.due(until, after, limit))
+    }
+
+    async fn next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>> {
+        self.read(|contents| contents.next_due(after))
+    }
+
+    async fn latest_message_id(&self) -> StoreResult<Option<MessageId>> {
+        self.read(Contents::latest_message_id)
+    }
+
+    async fn actor_types(&self) -> StoreResult<Vec<ActorTypeRecord>> {
+        self.read(Contents::actor_types)
+    }
+
+    async fn deploy(
+        &self,
+        actor_type: &ActorType,
+        info: &ComponentInfo,
+        component: &Bytes,
+        now: Timestamp,
+    ) -> StoreResult<ActorTypeRecord> {
+        self.write(|contents| contents.deploy(actor_type, info, component, now))
+    }
+
+    async fn component(&self, digest: &Digest) -> StoreResult<Option<Bytes>> {
+        self.read(|contents| contents.component(digest))
+    }
+
+    async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed> {
+        self.write(|contents| contents.undeploy(actor_type, purge))
+    }
+
+    async fn check(&self) -> StoreResult<()> {
+        self.shared.faults.check()
+    }
+
+    /// The contents stay, for the next runtime.
+    async fn close(&self) {}
+}

@@ -1,0 +1,211 @@
+//! Reads of actors: what one has stored, which there are, and for which something is due.
+
+use bytes::Bytes;
+use greenroom_core::store::{Due, Mail, MailKey, StoreResult, StoredActor, StoredMessage, StoredSummary};
+use greenroom_core::{ActorId, ActorType, Address, MessageId, Timestamp};
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteStore;
+use super::rows::{self, Columns};
+use super::{query, statement::Value};
+
+/// Moments looked at in one statement when searching what is due.
+const DUE_PAGE: usize = 1_000;
+
+fn actor(address: &Address) -> [Value; 2] {
+    [address.actor_type.as_str().into(), address.id.as_str().into()]
+}
+
+fn count(limit: usize) -> Value {
+    Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX))
+}
+
+fn moment(at: Timestamp) -> Value {
+    Value::Integer(at.unix_ms() as i64)
+}
+
+/// The texts that begin with `prefix` and come after `after`: from the first value on, before the
+/// second. Text sorts by its bytes, and any text before any blob.
+fn text_range(prefix: &str, after: Option<&str>) -> [Value; 2] {
+    let from = match after {
+        // Nothing lies between a text and the same text with a zero byte.
+        Some(after) if after >= prefix => format!("{after}\0"),
+        _ => prefix.to_owned(),
+    };
+    let end = after_prefix(prefix).map_or(Value::Blob(Vec::new()), Value::Text);
+    [Value::Text(from), end]
+}
+
+/// The first text after all that begin with `prefix`; none if there is none.
+fn after_prefix(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        // The range knows that there are no characters from U+D800 to U+DFFF.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}
+
+impl SqliteStore {
+    pub(super) async fn load_actor(
+        &self,
+        address: &Address,
+        state_bytes_max: u64,
+    ) -> StoreResult<StoredActor> {
+        let bound = Value::Integer(i64::try_from(state_bytes_max).unwrap_or(i64::MAX));
+        let found = self.rows(query::LOAD, actor(address).into_iter().chain([bound])).await?;
+        self.decoded(|| {
+            let mut loaded = StoredActor::default();
+            let mut state = Vec::new();
+            for row in &found {
+                let mut columns = Columns::from(row, 0);
+                match columns.integer()? {
+                    0 => loaded.state_bytes = columns.count()?,
+                    1 => state.push((columns.text()?.to_owned(), columns.body()?)),
+                    _ => loaded.reminders.push(rows::reminder(columns)?),
+                }
+            }
+            if loaded.state_bytes <= state_bytes_max {
+                state.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+                loaded.state = Some(state);
+            }
+            loaded.reminders.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+            Ok(loaded)
+        })
+    }
+
+    pub(super) async fn summarize(&self, address: &Address) -> StoreResult<StoredSummary> {
+        let found = self.rows(query::SUMMARY, actor(address)).await?;
+        self.decoded(|| {
+            let mut summary = StoredSummary::default();
+            for row in &found {
+                let mut columns = Columns::from(row, 0);
+                if columns.integer()? == 0 {
+                    summary.state_keys = columns.count()?;
+                    summary.state_bytes = columns.count()?;
+                    summary.mail = columns.count()?;
+                } else {
+                    summary.reminders.push(rows::reminder(columns)?);
+                }
+            }
+            summary.reminders.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+            Ok(summary)
+        })
+    }
+
+    pub(super) async fn read_state(&self, address: &Address, key: &str) -> StoreResult<Option<Bytes>> {
+        let found = self.rows(query::STATE_VALUE, actor(address).into_iter().chain([key.into()])).await?;
+        self.decoded(|| found.first().map(|row| Columns::from(row, 0).body()).transpose())
+    }
+
+    pub(super) async fn list_state(
+        &self,
+        address: &Address,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Vec<String>> {
+        let range = actor(address).into_iter().chain(text_range(prefix, after)).chain([count(limit)]);
+        let found = self.rows(query::STATE_KEYS, range).await?;
+        self.decoded(|| found.iter().map(|row| Ok(Columns::from(row, 0).text()?.to_owned())).collect())
+    }
+
+    pub(super) async fn read_mail(
+        &self,
+        address: &Address,
+        now: Timestamp,
+        after: Option<MailKey>,
+        limit: usize,
+    ) -> StoreResult<Mail> {
+        let (due_at, id) = match after {
+            Some(key) => (moment(key.due_at), Value::from(&key.id.as_bytes()[..])),
+            None => (Value::Integer(-1), Value::Blob(Vec::new())),
+        };
+        let bounds = [moment(now), due_at, id, count(limit.saturating_add(1))];
+        let found = self.rows(query::MAIL, actor(address).into_iter().chain(bounds)).await?;
+        let messages = self.messages(address, &found[..found.len().min(limit)])?;
+        Ok(Mail { messages, more: found.len() > limit })
+    }
+
+    pub(super) async fn list_mail(&self, address: &Address, limit: usize) -> StoreResult<Vec<StoredMessage>> {
+        let found = self.rows(query::WAITING_MAIL, actor(address).into_iter().chain([count(limit)])).await?;
+        self.messages(address, &found)
+    }
+
+    fn messages(&self, address: &Address, found: &[SqliteRow]) -> StoreResult<Vec<StoredMessage>> {
+        self.decoded(|| found.iter().map(|row| rows::message(address, row)).collect())
+    }
+
+    pub(super) async fn list_actors(
+        &self,
+        actor_type: &ActorType,
+        prefix: &str,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> StoreResult<Vec<ActorId>> {
+        let range = text_range(prefix, after.map(ActorId::as_str));
+        let bounds = [actor_type.as_str().into()].into_iter().chain(range).chain([count(limit)]);
+        let found = self.rows(query::ACTORS, bounds).await?;
+        self.decoded(|| found.iter().map(|row| Columns::from(row, 0).actor_id()).collect())
+    }
+
+    pub(super) async fn list_due(
+        &self,
+        until: Timestamp,
+        after: Option<&Due>,
+        limit: usize,
+    ) -> StoreResult<Vec<Due>> {
+        let mut due = Vec::new();
+        let mut position = after.cloned();
+        while due.len() < limit {
+            let [actor_type, id] =
+                position.as_ref().map_or([Value::from(""), Value::from("")], |due| actor(&due.address));
+            let at = position.as_ref().map_or(Value::Integer(-1), |due| moment(due.at));
+            let bounds = [moment(until), at, actor_type, id, count(DUE_PAGE)];
+            let found = self.rows(query::DUE, bounds).await?;
+            let page = self.decoded(|| found.iter().map(moment_row).collect::<sqlx::Result<Vec<_>>>())?;
+            position = page.last().map(|(last, _)| last.clone());
+            due.extend(page.into_iter().filter(|(_, earliest)| *earliest).map(|(moment, _)| moment));
+            if found.len() < DUE_PAGE {
+                break;
+            }
+        }
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    pub(super) async fn find_next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>> {
+        let found = self.rows(query::NEXT_DUE, [moment(after)]).await?;
+        self.decoded(|| found.first().map_or(Ok(None), rows::optional_moment))
+    }
+
+    pub(super) async fn find_latest_message_id(&self) -> StoreResult<Option<MessageId>> {
+        let found = self.rows(query::LATEST_MESSAGE_ID, []).await?;
+        self.decoded(|| found.first().map_or(Ok(None), rows::optional_message_id))
+    }
+}
+
+/// A row of [`query::DUE`]: a moment, and whether it is the actor's earliest.
+fn moment_row(row: &SqliteRow) -> sqlx::Result<(Due, bool)> {
+    let mut columns = Columns::from(row, 0);
+    let at = columns.moment()?;
+    let address = Address { actor_type: columns.actor_type()?, id: columns.actor_id()? };
+    Ok((Due { at, address }, columns.integer()? != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_prefix_lies_after_all_that_begin_with_it() {
+        assert_eq!(after_prefix("a%_").as_deref(), Some("a%`"));
+        assert_eq!(after_prefix("a\u{D7FF}").as_deref(), Some("a\u{E000}"));
+        assert_eq!(after_prefix("a\u{10FFFF}\u{10FFFF}").as_deref(), Some("b"));
+        assert_eq!(after_prefix("\u{10FFFF}"), None);
+        assert_eq!(after_prefix(""), None);
+    }
+}

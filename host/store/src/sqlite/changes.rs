@@ -1,0 +1,105 @@
+//! A batch of write sets, coalesced: for every row only what the last write set makes of it.
+//!
+//! A purge makes earlier changes of the same actor pointless, so those are dropped, and all purges
+//! can go first in the transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use greenroom_core::clock::Timestamp;
+use greenroom_core::store::{
+    DeadLetter, IdempotencyRecord, MailChange, MailKey, Reminder, StoredMessage, WriteSet,
+};
+use greenroom_core::{Address, MessageId};
+
+/// What becomes of one row of a mailbox.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum MailRow<'a> {
+    /// Put there; its attempt and wake-up may have been changed since it was sent.
+    Put { message: &'a StoredMessage, attempt: u32, wake_at: Timestamp },
+    /// Changed where it is.
+    Retry { attempt: u32, wake_at: Timestamp },
+    /// Removed.
+    Delete,
+}
+
+/// Changes by row. Rows of one actor are neighbours here as they are in the tables.
+#[derive(Debug, Default)]
+pub(super) struct Changes<'a> {
+    pub(super) purges: BTreeSet<&'a Address>,
+    pub(super) state: BTreeMap<(&'a Address, &'a str), Option<&'a Bytes>>,
+    pub(super) reminders: BTreeMap<(&'a Address, &'a str), Option<&'a Reminder>>,
+    pub(super) mail: BTreeMap<(&'a Address, MailKey), MailRow<'a>>,
+    pub(super) dead_letters: BTreeMap<MessageId, &'a DeadLetter>,
+    pub(super) idempotency: BTreeMap<(&'a Address, &'a str), &'a IdempotencyRecord>,
+}
+
+impl<'a> Changes<'a> {
+    /// What `batch` comes to.
+    pub(super) fn of(batch: &'a [WriteSet]) -> Self {
+        let mut changes = Changes::default();
+        for set in batch {
+            changes.add(set);
+        }
+        changes
+    }
+
+    fn add(&mut self, set: &'a WriteSet) {
+        let address = &set.address;
+        if set.purge {
+            self.purge(address);
+        }
+        for (key, value) in &set.state {
+            self.state.insert((address, key), value.as_ref());
+        }
+        for (name, reminder) in &set.reminders {
+            self.reminders.insert((address, name), reminder.as_ref());
+        }
+        for message in &set.sends {
+            let row = MailRow::Put { message, attempt: message.message.attempt, wake_at: message.wake_at };
+            self.mail.insert((&message.to, message.key()), row);
+        }
+        match &set.mail {
+            None => {}
+            Some(MailChange::Consumed(key)) => self.remove_mail(address, *key),
+            Some(MailChange::Retry { key, attempt, wake_at }) => {
+                self.retry_mail(address, *key, *attempt, *wake_at);
+            }
+            Some(MailChange::Dead { key, letter }) => {
+                self.remove_mail(address, *key);
+                self.dead_letters.insert(letter.message.id, letter);
+            }
+            Some(MailChange::DeadFiring(letter)) => {
+                self.dead_letters.insert(letter.message.id, letter);
+            }
+        }
+        if let Some(record) = &set.idempotency {
+            self.idempotency.insert((address, &record.key), record);
+        }
+    }
+
+    fn purge(&mut self, address: &'a Address) {
+        self.purges.insert(address);
+        self.state.retain(|(owner, _), _| *owner != address);
+        self.reminders.retain(|(owner, _), _| *owner != address);
+        self.mail.retain(|(owner, _), _| *owner != address);
+        self.idempotency.retain(|(owner, _), _| *owner != address);
+        self.dead_letters.retain(|_, letter| letter.to != *address);
+    }
+
+    fn remove_mail(&mut self, address: &'a Address, key: MailKey) {
+        self.mail.insert((address, key), MailRow::Delete);
+    }
+
+    fn retry_mail(&mut self, address: &'a Address, key: MailKey, attempt: u32, wake_at: Timestamp) {
+        let retry = MailRow::Retry { attempt, wake_at };
+        self.mail
+            .entry((address, key))
+            .and_modify(|row| match row {
+                MailRow::Put { message, .. } => *row = MailRow::Put { message, attempt, wake_at },
+                MailRow::Retry { .. } => *row = retry,
+                MailRow::Delete => {}
+            })
+            .or_insert(retry);
+    }
+}

@@ -1,0 +1,247 @@
+//! A batch of write sets as the statements of one transaction.
+
+use greenroom_core::store::{DeadLetter, IdempotencyRecord, MailKey, Reminder, StoredMessage, WriteSet};
+use greenroom_core::{Address, Message, Origin, Timestamp};
+
+use super::changes::{Changes, MailRow};
+use super::statement::{Shape, Transaction, Value};
+
+/// Tables that hold something of an actor; a purge empties all of them.
+pub(super) const PURGE: [Shape; 5] = [
+    Shape { before: "DELETE FROM state WHERE (actor_type, actor_id) IN (VALUES ", columns: 2, after: ")" },
+    Shape { before: "DELETE FROM mailbox WHERE (actor_type, actor_id) IN (VALUES ", columns: 2, after: ")" },
+    Shape { before: "DELETE FROM reminder WHERE (actor_type, actor_id) IN (VALUES ", columns: 2, after: ")" },
+    Shape {
+        before: "DELETE FROM idempotency WHERE (actor_type, actor_id) IN (VALUES ",
+        columns: 2,
+        after: ")",
+    },
+    Shape {
+        before: "DELETE FROM dead_letter WHERE (actor_type, actor_id) IN (VALUES ",
+        columns: 2,
+        after: ")",
+    },
+];
+
+pub(super) const PUT_STATE: Shape = Shape {
+    before: "INSERT INTO state (actor_type, actor_id, key, value) SELECT * FROM (VALUES ",
+    columns: 4,
+    after: ") WHERE column1 IS NOT NULL ON CONFLICT DO UPDATE SET value = excluded.value",
+};
+
+pub(super) const DELETE_STATE: Shape = Shape {
+    before: "DELETE FROM state WHERE (actor_type, actor_id, key) IN (VALUES ",
+    columns: 3,
+    after: ")",
+};
+
+pub(super) const PUT_REMINDER: Shape = Shape {
+    before: "INSERT OR REPLACE INTO reminder (actor_type, actor_id, name, method, content_type, body, \
+             delay_ms, period_ms, repetitions, due_at, fired, firing_id, attempt, wake_at) \
+             SELECT * FROM (VALUES ",
+    columns: 14,
+    after: ") WHERE column1 IS NOT NULL",
+};
+
+pub(super) const DELETE_REMINDER: Shape = Shape {
+    before: "DELETE FROM reminder WHERE (actor_type, actor_id, name) IN (VALUES ",
+    columns: 3,
+    after: ")",
+};
+
+pub(super) const PUT_MAIL: Shape = Shape {
+    before: "INSERT OR REPLACE INTO mailbox (actor_type, actor_id, due_at, message_id, method, \
+             content_type, body, origin_kind, origin_type, origin_id, origin_name, attempt, sent_at, \
+             wake_at) SELECT * FROM (VALUES ",
+    columns: 14,
+    after: ") WHERE column1 IS NOT NULL",
+};
+
+pub(super) const RETRY_MAIL: Shape = Shape {
+    before: "UPDATE mailbox SET attempt = column5, wake_at = column6 FROM (VALUES ",
+    columns: 6,
+    after: ") WHERE actor_type = column1 AND actor_id = column2 AND due_at = column3 AND message_id = column4",
+};
+
+pub(super) const DELETE_MAIL: Shape = Shape {
+    before: "DELETE FROM mailbox WHERE (actor_type, actor_id, due_at, message_id) IN (VALUES ",
+    columns: 4,
+    after: ")",
+};
+
+pub(super) const PUT_DEAD_LETTER: Shape = Shape {
+    before: "INSERT OR REPLACE INTO dead_letter (message_id, actor_type, actor_id, method, content_type, \
+             body, origin_kind, origin_type, origin_id, origin_name, attempt, died_at, error) \
+             SELECT * FROM (VALUES ",
+    columns: 13,
+    after: ") WHERE column1 IS NOT NULL",
+};
+
+pub(super) const PUT_IDEMPOTENCY: Shape = Shape {
+    before: "INSERT OR REPLACE INTO idempotency (actor_type, actor_id, key, request_digest, content_type, \
+             body, error_source, error_code, error_detail, at) SELECT * FROM (VALUES ",
+    columns: 10,
+    after: ") WHERE column1 IS NOT NULL",
+};
+
+/// The transaction that `batch` comes to.
+pub(super) fn transaction(batch: &[WriteSet]) -> Transaction {
+    let changes = Changes::of(batch);
+    let mut transaction = Transaction::default();
+    if !changes.purges.is_empty() {
+        for shape in &PURGE {
+            transaction.push(shape, changes.purges.iter().map(|address| actor(address)));
+        }
+    }
+
+    let state = || changes.state.iter();
+    transaction.push(
+        &DELETE_STATE,
+        state().filter(|(_, value)| value.is_none()).map(|((address, key), _)| keyed(address, key)),
+    );
+    transaction.push(
+        &PUT_STATE,
+        state().filter_map(|((address, key), value)| {
+            value.map(|value| keyed(address, key).into_iter().chain([Value::from(&value[..])]))
+        }),
+    );
+
+    let reminders = || changes.reminders.iter();
+    transaction.push(
+        &DELETE_REMINDER,
+        reminders().filter(|(_, kept)| kept.is_none()).map(|((address, name), _)| keyed(address, name)),
+    );
+    transaction.push(
+        &PUT_REMINDER,
+        reminders().filter_map(|((address, name), kept)| kept.map(|kept| reminder_row(address, name, kept))),
+    );
+
+    mail(&mut transaction, &changes);
+    transaction.push(&PUT_DEAD_LETTER, changes.dead_letters.values().map(|letter| dead_letter_row(letter)));
+    transaction.push(
+        &PUT_IDEMPOTENCY,
+        changes.idempotency.iter().map(|((address, _), record)| idempotency_row(address, record)),
+    );
+    transaction
+}
+
+fn mail(transaction: &mut Transaction, changes: &Changes<'_>) {
+    let rows = || changes.mail.iter();
+    transaction.push(
+        &DELETE_MAIL,
+        rows()
+            .filter(|(_, row)| matches!(row, MailRow::Delete))
+            .map(|((address, key), _)| mail_key(address, *key)),
+    );
+    transaction.push(
+        &RETRY_MAIL,
+        rows().filter_map(|((address, key), row)| match row {
+            MailRow::Retry { attempt, wake_at } => {
+                let changed = [i64::from(*attempt).into(), moment(*wake_at)];
+                Some(mail_key(address, *key).into_iter().chain(changed))
+            }
+            _ => None,
+        }),
+    );
+    transaction.push(
+        &PUT_MAIL,
+        rows().filter_map(|(_, row)| match row {
+            MailRow::Put { message, attempt, wake_at } => Some(mail_row(message, *attempt, *wake_at)),
+            _ => None,
+        }),
+    );
+}
+
+fn actor(address: &Address) -> [Value; 2] {
+    [address.actor_type.as_str().into(), address.id.as_str().into()]
+}
+
+fn keyed(address: &Address, key: &str) -> [Value; 3] {
+    let [actor_type, id] = actor(address);
+    [actor_type, id, key.into()]
+}
+
+fn moment(at: Timestamp) -> Value {
+    Value::Integer(at.unix_ms() as i64)
+}
+
+/// All 64 bits are kept: the number comes back by the same cast.
+fn bits(number: u64) -> i64 {
+    number as i64
+}
+
+fn mail_key(address: &Address, key: MailKey) -> [Value; 4] {
+    let [actor_type, id] = actor(address);
+    [actor_type, id, moment(key.due_at), key.id.as_bytes()[..].into()]
+}
+
+/// Method, media type, body and the four columns of the origin.
+fn message_columns(message: &Message) -> [Value; 7] {
+    let (kind, actor, name) = match &message.origin {
+        Origin::Client => (0, None, None),
+        Origin::Actor(address) => (1, Some(address), None),
+        Origin::Reminder(name) => (2, None, Some(&**name)),
+        Origin::Timer(name) => (3, None, Some(&**name)),
+    };
+    [
+        message.method.as_str().into(),
+        (&*message.payload.content_type).into(),
+        message.payload.body[..].into(),
+        Value::Integer(kind),
+        actor.map(|address| address.actor_type.as_str()).into(),
+        actor.map(|address| address.id.as_str()).into(),
+        name.into(),
+    ]
+}
+
+fn mail_row(stored: &StoredMessage, attempt: u32, wake_at: Timestamp) -> impl Iterator<Item = Value> {
+    mail_key(&stored.to, stored.key()).into_iter().chain(message_columns(&stored.message)).chain([
+        i64::from(attempt).into(),
+        moment(stored.sent_at),
+        moment(wake_at),
+    ])
+}
+
+fn reminder_row(address: &Address, name: &str, reminder: &Reminder) -> impl Iterator<Item = Value> {
+    keyed(address, name).into_iter().chain([
+        reminder.method.as_str().into(),
+        (&*reminder.payload.content_type).into(),
+        reminder.payload.body[..].into(),
+        bits(reminder.schedule.delay_ms()).into(),
+        reminder.schedule.period_ms().map(bits).into(),
+        reminder.schedule.repetitions().map(i64::from).into(),
+        moment(reminder.due_at),
+        i64::from(reminder.fired).into(),
+        reminder.firing_id.as_bytes()[..].into(),
+        i64::from(reminder.attempt).into(),
+        moment(reminder.wake_at),
+    ])
+}
+
+fn dead_letter_row(letter: &DeadLetter) -> impl Iterator<Item = Value> {
+    [Value::from(&letter.message.id.as_bytes()[..])]
+        .into_iter()
+        .chain(actor(&letter.to))
+        .chain(message_columns(&letter.message))
+        .chain([
+            i64::from(letter.message.attempt).into(),
+            moment(letter.died_at),
+            letter.error.as_str().into(),
+        ])
+}
+
+fn idempotency_row(address: &Address, record: &IdempotencyRecord) -> impl Iterator<Item = Value> {
+    let (payload, error) = match &record.reply {
+        Ok(payload) => (Some(payload), None),
+        Err(error) => (None, Some(error)),
+    };
+    keyed(address, &record.key).into_iter().chain([
+        record.request_digest.as_bytes()[..].into(),
+        payload.map(|payload| &*payload.content_type).into(),
+        payload.map(|payload| &payload.body[..]).into(),
+        error.map(|error| error.code.source().as_str()).into(),
+        error.map(|error| error.code.as_str()).into(),
+        error.map(|error| error.detail.as_str()).into(),
+        moment(record.at),
+    ])
+}

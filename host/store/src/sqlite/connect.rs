@@ -1,0 +1,69 @@
+//! How connections to the database are set up: one writer, several readers, and a careful look
+//! before either.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::open::SqliteOptions;
+
+const PAGE_BYTES: u64 = 4_096;
+/// Statements kept prepared. A commit's texts differ only in how many rows they take.
+const WRITER_STATEMENTS: usize = 512;
+const READER_STATEMENTS: usize = 64;
+/// Page caches, in KiB.
+const WRITER_CACHE_KIB: u32 = 64 << 10;
+const READER_CACHE_KIB: u32 = 16 << 10;
+/// Pages in the write-ahead log before they are moved into the database: 16 MiB, so that pages
+/// written again and again are moved once, and a restart still reads the log in a moment.
+const CHECKPOINT_PAGES: u32 = 4_096;
+/// The log shrinks to this after a burst.
+const LOG_BYTES_KEPT: u64 = 64 << 20;
+/// Rows that may wait between SQLite's thread and the reader of its answer.
+const ROWS_BUFFERED: usize = 1_024;
+
+fn base(file: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
+    // No memory map: through one, a failing disk is a signal that kills the process, not an error.
+    SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(false)
+        .busy_timeout(busy_timeout)
+        .foreign_keys(true)
+        .pragma("mmap_size", "0")
+        .row_buffer_size(ROWS_BUFFERED)
+        .disable_statement_logging()
+}
+
+/// The one connection that changes anything.
+pub(super) async fn writer(file: &Path, options: &SqliteOptions) -> sqlx::Result<SqliteConnection> {
+    let mut connect = base(file, options.busy_timeout)
+        .page_size(PAGE_BYTES as u32)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma("journal_size_limit", LOG_BYTES_KEPT.to_string())
+        .statement_cache_capacity(WRITER_STATEMENTS)
+        .thread_name(|_| "store-writer".into());
+    if let Some(bytes) = options.database_bytes_max {
+        connect = connect.pragma("max_page_count", (bytes / PAGE_BYTES).max(1).to_string());
+    }
+    SqliteConnection::connect_with(&connect).await
+}
+
+/// A connection that can only read.
+pub(super) async fn reader(file: &Path, busy_timeout: Duration) -> sqlx::Result<SqliteConnection> {
+    let connect = base(file, busy_timeout)
+        .read_only(true)
+        .pragma("cache_size", format!("-{READER_CACHE_KIB}"))
+        .statement_cache_capacity(READER_STATEMENTS)
+        .thread_name(|number| format!("store-reader-{number}"));
+    SqliteConnection::connect_with(&connect).await
+}
+
+/// A connection that may finish what an interrupted creation left, but sets nothing up.
+pub(super) async fn recovering(file: &Path, busy_timeout: Duration) -> sqlx::Result<SqliteConnection> {
+    SqliteConnection::connect_with(&base(file, busy_timeout)).await
+}

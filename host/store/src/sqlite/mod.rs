@@ -1,0 +1,187 @@
+//! One SQLite database in a data directory.
+//!
+//! One connection writes, a few read, and a lock keeps other hosts out. A commit that was begun is
+//! finished even when its caller goes away, so the writer is never left inside a transaction. After
+//! a failed write or sync, or damage, the store answers nothing but
+//! [`StoreError::Broken`](greenroom_core::store::StoreError::Broken).
+
+mod actors;
+mod changes;
+mod commit;
+mod connect;
+mod failure;
+mod inspect;
+mod lock;
+mod open;
+mod query;
+mod readers;
+mod rows;
+mod statement;
+mod types;
+mod writer;
+
+#[cfg(test)]
+mod plan_tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use greenroom_core::store::{
+    ActorTypeRecord, Due, Mail, MailKey, Store, StoreResult, StoredActor, StoredMessage, StoredSummary,
+    Undeployed, WriteSet,
+};
+use greenroom_core::{ActorId, ActorType, Address, ComponentInfo, Digest, MessageId, Timestamp};
+use sqlx::sqlite::SqliteRow;
+
+use failure::Health;
+pub use open::{OpenError, SqliteOptions};
+use readers::Readers;
+use statement::Value;
+use writer::Writer;
+
+/// The durable things of a host, in SQLite.
+pub struct SqliteStore {
+    health: Arc<Health>,
+    readers: Readers,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens the database in `data_dir`; both are made if they are not there.
+    ///
+    /// # Errors
+    /// [`OpenError`] when another host has the directory, or the database is not one that this
+    /// build can keep safe. Nothing was changed then.
+    pub async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Self, OpenError> {
+        let opened = open::open(data_dir, options).await?;
+        let health = Arc::new(Health::default());
+        Ok(SqliteStore {
+            readers: Readers::new(opened.readers),
+            writer: Writer::new(opened.writer, opened.lock, Arc::clone(&health)),
+            health,
+        })
+    }
+
+    /// All rows of one statement.
+    async fn rows(
+        &self,
+        text: &'static str,
+        values: impl IntoIterator<Item = Value> + Send,
+    ) -> StoreResult<Vec<SqliteRow>> {
+        self.health.check()?;
+        let arguments = statement::arguments(values).map_err(|error| self.health.answer(&error))?;
+        let mut reader = self.readers.take().await?;
+        sqlx::query_with(text, arguments)
+            .fetch_all(reader.connection())
+            .await
+            .map_err(|error| self.health.answer(&error))
+    }
+
+    /// What `decode` makes of rows; a row that can't be one of ours is damage.
+    fn decoded<T>(&self, decode: impl FnOnce() -> sqlx::Result<T>) -> StoreResult<T> {
+        decode().map_err(|error| self.health.answer(&error))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn commit(&self, batch: &[WriteSet]) -> StoreResult<()> {
+        let transaction = commit::transaction(batch);
+        if transaction.is_empty() {
+            return self.health.check();
+        }
+        self.write(move |connection| Box::pin(transaction.run(connection))).await
+    }
+
+    async fn load(&self, address: &Address, state_bytes_max: u64) -> StoreResult<StoredActor> {
+        self.load_actor(address, state_bytes_max).await
+    }
+
+    async fn state_value(&self, address: &Address, key: &str) -> StoreResult<Option<Bytes>> {
+        self.read_state(address, key).await
+    }
+
+    async fn state_keys(
+        &self,
+        address: &Address,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Vec<String>> {
+        self.list_state(address, prefix, after, limit).await
+    }
+
+    async fn mail(
+        &self,
+        address: &Address,
+        now: Timestamp,
+        after: Option<MailKey>,
+        limit: usize,
+    ) -> StoreResult<Mail> {
+        self.read_mail(address, now, after, limit).await
+    }
+
+    async fn waiting_mail(&self, address: &Address, limit: usize) -> StoreResult<Vec<StoredMessage>> {
+        self.list_mail(address, limit).await
+    }
+
+    async fn summary(&self, address: &Address) -> StoreResult<StoredSummary> {
+        self.summarize(address).await
+    }
+
+    async fn actors(
+        &self,
+        actor_type: &ActorType,
+        prefix: &str,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> StoreResult<Vec<ActorId>> {
+        self.list_actors(actor_type, prefix, after, limit).await
+    }
+
+    async fn due(&self, until: Timestamp, after: Option<&Due>, limit: usize) -> StoreResult<Vec<Due>> {
+        self.list_due(until, after, limit).await
+    }
+
+    async fn next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>> {
+        self.find_next_due(after).await
+    }
+
+    async fn latest_message_id(&self) -> StoreResult<Option<MessageId>> {
+        self.find_latest_message_id().await
+    }
+
+    async fn actor_types(&self) -> StoreResult<Vec<ActorTypeRecord>> {
+        self.list_types().await
+    }
+
+    async fn deploy(
+        &self,
+        actor_type: &ActorType,
+        info: &ComponentInfo,
+        component: &Bytes,
+        now: Timestamp,
+    ) -> StoreResult<ActorTypeRecord> {
+        self.add_version(actor_type, info, component, now).await
+    }
+
+    async fn component(&self, digest: &Digest) -> StoreResult<Option<Bytes>> {
+        let found = self.rows(query::COMPONENT, [Value::from(&digest.as_bytes()[..])]).await?;
+        self.decoded(|| found.first().map(|row| rows::Columns::from(row, 0).body()).transpose())
+    }
+
+    async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed> {
+        self.remove_type(actor_type, purge).await
+    }
+
+    async fn check(&self) -> StoreResult<()> {
+        self.rows(query::CHECK, []).await.map(|_| ())
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

@@ -1,0 +1,114 @@
+//! Texts of every read. Each is one statement, and each finds its rows through an index; the unit
+//! test beside this asks SQLite whether that is so.
+
+use super::rows::{mail_columns, reminder_columns};
+
+/// What an activation starts from: part 0 is one row with the bytes of all state, part 1 the state
+/// if that is at most `?3`, part 2 the reminders.
+pub(super) const LOAD: &str = concat!(
+    "WITH size (bytes) AS MATERIALIZED (SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0) \
+     FROM state WHERE actor_type = ?1 AND actor_id = ?2) \
+     SELECT 0, bytes, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM size \
+     UNION ALL \
+     SELECT 1, key, value, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM state \
+     WHERE actor_type = ?1 AND actor_id = ?2 AND (SELECT bytes FROM size) <= ?3 \
+     UNION ALL \
+     SELECT 2, ",
+    reminder_columns!(),
+    " FROM reminder WHERE actor_type = ?1 AND actor_id = ?2"
+);
+
+/// Sizes and reminders: part 0 is one row of sizes, part 2 the reminders.
+pub(super) const SUMMARY: &str = concat!(
+    "SELECT 0, count(*), coalesce(sum(octet_length(key) + octet_length(value)), 0), \
+     (SELECT count(*) FROM mailbox WHERE actor_type = ?1 AND actor_id = ?2), \
+     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL \
+     FROM state WHERE actor_type = ?1 AND actor_id = ?2 \
+     UNION ALL \
+     SELECT 2, ",
+    reminder_columns!(),
+    " FROM reminder WHERE actor_type = ?1 AND actor_id = ?2"
+);
+
+pub(super) const STATE_VALUE: &str =
+    "SELECT value FROM state WHERE actor_type = ?1 AND actor_id = ?2 AND key = ?3";
+
+/// Keys from `?3` on and before `?4`.
+pub(super) const STATE_KEYS: &str = "SELECT key FROM state WHERE actor_type = ?1 AND actor_id = ?2 \
+     AND key >= ?3 AND key < ?4 ORDER BY key LIMIT ?5";
+
+/// Messages after `(?4, ?5)` that are due at `?3` or tried before.
+pub(super) const MAIL: &str = concat!(
+    "SELECT ",
+    mail_columns!(),
+    " FROM mailbox WHERE actor_type = ?1 AND actor_id = ?2 AND (due_at, message_id) > (?4, ?5) \
+     AND (due_at <= ?3 OR attempt > 1) ORDER BY due_at, message_id LIMIT ?6"
+);
+
+pub(super) const WAITING_MAIL: &str = concat!(
+    "SELECT ",
+    mail_columns!(),
+    " FROM mailbox WHERE actor_type = ?1 AND actor_id = ?2 ORDER BY due_at, message_id LIMIT ?3"
+);
+
+/// Ids of actors with anything stored, from `?2` on and before `?3`: from one id it jumps to the
+/// next in each table, so it never reads all the state of an actor with a million keys.
+pub(super) const ACTORS: &str = "WITH RECURSIVE actor (id) AS ( \
+     SELECT min(id) FROM ( \
+       SELECT min(actor_id) AS id FROM state WHERE actor_type = ?1 AND actor_id >= ?2 AND actor_id < ?3 \
+       UNION ALL \
+       SELECT min(actor_id) FROM mailbox WHERE actor_type = ?1 AND actor_id >= ?2 AND actor_id < ?3 \
+       UNION ALL \
+       SELECT min(actor_id) FROM reminder WHERE actor_type = ?1 AND actor_id >= ?2 AND actor_id < ?3) \
+     UNION ALL \
+     SELECT (SELECT min(id) FROM ( \
+       SELECT min(actor_id) AS id FROM state \
+       WHERE actor_type = ?1 AND actor_id > actor.id AND actor_id < ?3 \
+       UNION ALL \
+       SELECT min(actor_id) FROM mailbox \
+       WHERE actor_type = ?1 AND actor_id > actor.id AND actor_id < ?3 \
+       UNION ALL \
+       SELECT min(actor_id) FROM reminder \
+       WHERE actor_type = ?1 AND actor_id > actor.id AND actor_id < ?3)) \
+     FROM actor WHERE actor.id IS NOT NULL) \
+     SELECT id FROM actor WHERE id IS NOT NULL LIMIT ?4";
+
+/// Moments at which something wakes, after `(?2, ?3, ?4)` and until `?1`, each with its actor, and
+/// whether that actor has no earlier one. At most `?5` are looked at, so the statement is short
+/// however much is due. That a message wakes no earlier than it is due keeps the search for an
+/// earlier one short too.
+pub(super) const DUE: &str = "WITH moment (at, actor_type, actor_id) AS MATERIALIZED ( \
+     SELECT wake_at, actor_type, actor_id FROM mailbox \
+     WHERE (wake_at, actor_type, actor_id) > (?2, ?3, ?4) AND wake_at <= ?1 \
+     UNION \
+     SELECT wake_at, actor_type, actor_id FROM reminder \
+     WHERE (wake_at, actor_type, actor_id) > (?2, ?3, ?4) AND wake_at <= ?1 \
+     ORDER BY 1, 2, 3 LIMIT ?5) \
+     SELECT at, actor_type, actor_id, \
+     NOT EXISTS (SELECT 1 FROM mailbox WHERE mailbox.actor_type = moment.actor_type \
+       AND mailbox.actor_id = moment.actor_id AND mailbox.due_at < moment.at \
+       AND mailbox.wake_at < moment.at) \
+     AND NOT EXISTS (SELECT 1 FROM reminder WHERE reminder.actor_type = moment.actor_type \
+       AND reminder.actor_id = moment.actor_id AND reminder.wake_at < moment.at) \
+     FROM moment ORDER BY 1, 2, 3";
+
+/// The first moment after `?1` at which something wakes.
+pub(super) const NEXT_DUE: &str = "SELECT min(at) FROM ( \
+     SELECT min(wake_at) AS at FROM mailbox WHERE wake_at > ?1 \
+     UNION ALL \
+     SELECT min(wake_at) FROM reminder WHERE wake_at > ?1)";
+
+pub(super) const LATEST_MESSAGE_ID: &str = "SELECT max(id) FROM ( \
+     SELECT max(message_id) AS id FROM mailbox \
+     UNION ALL \
+     SELECT max(firing_id) FROM reminder \
+     UNION ALL \
+     SELECT max(message_id) FROM dead_letter)";
+
+pub(super) const ACTOR_TYPES: &str = "SELECT actor_type, active_version, number, digest, size_bytes, \
+     imports, deployed_at FROM component_version JOIN actor_type ON name = actor_type \
+     ORDER BY actor_type, number";
+
+pub(super) const COMPONENT: &str = "SELECT bytes FROM component WHERE digest = ?1";
+
+pub(super) const CHECK: &str = "SELECT count(*) FROM actor_type";

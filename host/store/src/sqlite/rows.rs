@@ -1,0 +1,185 @@
+//! Rows back into the values they were made of. A row that is none of ours is an error, never a
+//! guess.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use greenroom_core::store::{Reminder, StoredMessage};
+use greenroom_core::{
+    ActorId, ActorType, Address, Digest, Message, MessageId, Method, Origin, Payload, Schedule, Timestamp,
+};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+/// Columns of a mailbox in the order that [`message`] reads them.
+macro_rules! mail_columns {
+    () => {
+        "due_at, message_id, method, content_type, body, origin_kind, origin_type, origin_id, origin_name, \
+         attempt, sent_at, wake_at"
+    };
+}
+/// Columns of a reminder in the order that [`reminder`] reads them.
+macro_rules! reminder_columns {
+    () => {
+        "name, method, content_type, body, delay_ms, period_ms, repetitions, due_at, fired, firing_id, \
+         attempt, wake_at"
+    };
+}
+pub(super) use {mail_columns, reminder_columns};
+
+/// A row's columns in turn, from one on.
+pub(super) struct Columns<'r> {
+    row: &'r SqliteRow,
+    next: usize,
+}
+
+fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}
+
+/// A value that no write makes.
+#[derive(Debug, thiserror::Error)]
+#[error("a stored row has an invalid {0}")]
+struct InvalidColumn(&'static str);
+
+impl<'r> Columns<'r> {
+    pub(super) fn from(row: &'r SqliteRow, next: usize) -> Self {
+        Columns { row, next }
+    }
+
+    fn at(&mut self) -> usize {
+        self.next += 1;
+        self.next - 1
+    }
+
+    pub(super) fn integer(&mut self) -> sqlx::Result<i64> {
+        let at = self.at();
+        self.row.try_get(at)
+    }
+
+    pub(super) fn text(&mut self) -> sqlx::Result<&'r str> {
+        let at = self.at();
+        self.row.try_get(at)
+    }
+
+    pub(super) fn bytes(&mut self) -> sqlx::Result<&'r [u8]> {
+        let at = self.at();
+        self.row.try_get(at)
+    }
+
+    fn optional_integer(&mut self) -> sqlx::Result<Option<i64>> {
+        let at = self.at();
+        self.row.try_get(at)
+    }
+
+    fn optional_text(&mut self) -> sqlx::Result<Option<&'r str>> {
+        let at = self.at();
+        self.row.try_get(at)
+    }
+
+    pub(super) fn count(&mut self) -> sqlx::Result<u64> {
+        Ok(self.integer()? as u64)
+    }
+
+    pub(super) fn small(&mut self) -> sqlx::Result<u32> {
+        u32::try_from(self.integer()?).map_err(invalid)
+    }
+
+    pub(super) fn moment(&mut self) -> sqlx::Result<Timestamp> {
+        Ok(Timestamp::from_unix_ms(u64::try_from(self.integer()?).map_err(invalid)?))
+    }
+
+    pub(super) fn body(&mut self) -> sqlx::Result<Bytes> {
+        Ok(Bytes::copy_from_slice(self.bytes()?))
+    }
+
+    fn message_id(&mut self) -> sqlx::Result<MessageId> {
+        Ok(MessageId::from_bytes(self.bytes()?.try_into().map_err(invalid)?))
+    }
+
+    pub(super) fn digest(&mut self) -> sqlx::Result<Digest> {
+        Ok(Digest::from_bytes(self.bytes()?.try_into().map_err(invalid)?))
+    }
+
+    pub(super) fn actor_type(&mut self) -> sqlx::Result<ActorType> {
+        ActorType::new(self.text()?).map_err(invalid)
+    }
+
+    pub(super) fn actor_id(&mut self) -> sqlx::Result<ActorId> {
+        ActorId::new(self.text()?).map_err(invalid)
+    }
+
+    fn method(&mut self) -> sqlx::Result<Method> {
+        Method::new(self.text()?).map_err(invalid)
+    }
+
+    fn payload(&mut self) -> sqlx::Result<Payload> {
+        let content_type = Arc::from(self.text()?);
+        Ok(Payload { content_type, body: self.body()? })
+    }
+
+    fn origin(&mut self) -> sqlx::Result<Origin> {
+        let kind = self.integer()?;
+        let (actor_type, id, name) = (self.optional_text()?, self.optional_text()?, self.optional_text()?);
+        match (kind, actor_type, id, name) {
+            (0, None, None, None) => Ok(Origin::Client),
+            (1, Some(actor_type), Some(id), None) => {
+                Ok(Origin::Actor(Address::parse(actor_type, id).map_err(invalid)?))
+            }
+            (2, None, None, Some(name)) => Ok(Origin::Reminder(name.into())),
+            (3, None, None, Some(name)) => Ok(Origin::Timer(name.into())),
+            _ => Err(invalid(InvalidColumn("origin"))),
+        }
+    }
+}
+
+/// A row of [`mail_columns`].
+pub(super) fn message(to: &Address, row: &SqliteRow) -> sqlx::Result<StoredMessage> {
+    let mut columns = Columns::from(row, 0);
+    let due_at = columns.moment()?;
+    let id = columns.message_id()?;
+    let method = columns.method()?;
+    let payload = columns.payload()?;
+    let origin = columns.origin()?;
+    let attempt = columns.small()?;
+    Ok(StoredMessage {
+        to: to.clone(),
+        message: Message { id, method, payload, origin, attempt },
+        due_at,
+        sent_at: columns.moment()?,
+        wake_at: columns.moment()?,
+    })
+}
+
+/// A row that ends in [`reminder_columns`].
+pub(super) fn reminder(mut columns: Columns<'_>) -> sqlx::Result<Reminder> {
+    let name = Arc::from(columns.text()?);
+    let method = columns.method()?;
+    let payload = columns.payload()?;
+    let delay_ms = columns.count()?;
+    let period_ms = columns.optional_integer()?.map(|bits| bits as u64);
+    let repetitions = columns.optional_integer()?.map(u32::try_from).transpose().map_err(invalid)?;
+    Ok(Reminder {
+        name,
+        method,
+        payload,
+        schedule: Schedule::new(delay_ms, period_ms, repetitions).map_err(invalid)?,
+        due_at: columns.moment()?,
+        fired: columns.small()?,
+        firing_id: columns.message_id()?,
+        attempt: columns.small()?,
+        wake_at: columns.moment()?,
+    })
+}
+
+/// A row of one column that may be null.
+pub(super) fn optional_message_id(row: &SqliteRow) -> sqlx::Result<Option<MessageId>> {
+    let bytes: Option<&[u8]> = row.try_get(0)?;
+    bytes.map(|bytes| Ok(MessageId::from_bytes(bytes.try_into().map_err(invalid)?))).transpose()
+}
+
+/// A row of one column that may be null.
+pub(super) fn optional_moment(row: &SqliteRow) -> sqlx::Result<Option<Timestamp>> {
+    let moment: Option<i64> = row.try_get(0)?;
+    moment.map(|ms| Ok(Timestamp::from_unix_ms(u64::try_from(ms).map_err(invalid)?))).transpose()
+}

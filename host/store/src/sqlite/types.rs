@@ -1,0 +1,140 @@
+//! Actor types: which versions there are, deploying one, and taking a type away.
+
+use greenroom_core::store::{ActorTypeRecord, StoreResult, Undeployed, VersionRecord};
+use greenroom_core::{ActorType, ComponentInfo, Timestamp};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::rows::Columns;
+use super::{SqliteStore, query};
+
+/// Tables with rows of actors that count as something stored.
+const IN_USE: &str = "SELECT EXISTS (SELECT 1 FROM state WHERE actor_type = ?1) \
+     OR EXISTS (SELECT 1 FROM mailbox WHERE actor_type = ?1) \
+     OR EXISTS (SELECT 1 FROM reminder WHERE actor_type = ?1)";
+
+/// All that actors of a type have stored.
+const PURGE_TYPE: [&str; 5] = [
+    "DELETE FROM state WHERE actor_type = ?1",
+    "DELETE FROM mailbox WHERE actor_type = ?1",
+    "DELETE FROM reminder WHERE actor_type = ?1",
+    "DELETE FROM idempotency WHERE actor_type = ?1",
+    "DELETE FROM dead_letter WHERE actor_type = ?1",
+];
+
+/// A type, its versions, and the components that no version has any more.
+const REMOVE_TYPE: [&str; 3] = [
+    "DELETE FROM component_version WHERE actor_type = ?1",
+    "DELETE FROM actor_type WHERE name = ?1",
+    "DELETE FROM component WHERE NOT EXISTS \
+     (SELECT 1 FROM component_version WHERE component_version.digest = component.digest)",
+];
+
+impl SqliteStore {
+    pub(super) async fn list_types(&self) -> StoreResult<Vec<ActorTypeRecord>> {
+        let found = self.rows(query::ACTOR_TYPES, []).await?;
+        self.decoded(|| records(&found))
+    }
+
+    pub(super) async fn add_version(
+        &self,
+        actor_type: &ActorType,
+        info: &ComponentInfo,
+        component: &[u8],
+        now: Timestamp,
+    ) -> StoreResult<ActorTypeRecord> {
+        let (actor_type, info, component) = (actor_type.clone(), info.clone(), component.to_vec());
+        self.write(move |connection| Box::pin(deploy(connection, actor_type, info, component, now))).await
+    }
+
+    pub(super) async fn remove_type(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed> {
+        let name = actor_type.as_str().to_owned();
+        self.write(move |connection| Box::pin(undeploy(connection, name, purge))).await
+    }
+}
+
+async fn deploy(
+    connection: &mut SqliteConnection,
+    actor_type: ActorType,
+    info: ComponentInfo,
+    component: Vec<u8>,
+    now: Timestamp,
+) -> sqlx::Result<ActorTypeRecord> {
+    let name = actor_type.as_str();
+    let digest = &info.digest.as_bytes()[..];
+    let imports = serde_json::to_string(&info.imports).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    sqlx::query("INSERT INTO component (digest, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+        .bind(digest)
+        .bind(component)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "INSERT INTO actor_type (name, active_version) VALUES (?1, 1) \
+         ON CONFLICT DO UPDATE SET active_version = \
+         (SELECT max(number) + 1 FROM component_version WHERE actor_type = ?1)",
+    )
+    .bind(name)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "INSERT INTO component_version (actor_type, number, digest, size_bytes, imports, deployed_at) \
+         SELECT name, active_version, ?2, ?3, ?4, ?5 FROM actor_type WHERE name = ?1",
+    )
+    .bind(name)
+    .bind(digest)
+    .bind(info.size_bytes as i64)
+    .bind(imports)
+    .bind(now.unix_ms() as i64)
+    .execute(&mut *connection)
+    .await?;
+    let found = sqlx::query(query::ACTOR_TYPES).fetch_all(&mut *connection).await?;
+    let record = records(&found)?.into_iter().find(|record| record.name == actor_type);
+    sqlx::query("COMMIT").execute(connection).await?;
+    record.ok_or(sqlx::Error::RowNotFound)
+}
+
+async fn undeploy(connection: &mut SqliteConnection, name: String, purge: bool) -> sqlx::Result<Undeployed> {
+    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM actor_type WHERE name = ?1)")
+        .bind(&name)
+        .fetch_one(&mut *connection)
+        .await?;
+    if !known {
+        return Ok(Undeployed::Unknown);
+    }
+    if !purge {
+        let in_use: bool = sqlx::query_scalar(IN_USE).bind(&name).fetch_one(&mut *connection).await?;
+        if in_use {
+            return Ok(Undeployed::InUse);
+        }
+    }
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    let purged = if purge { &PURGE_TYPE[..] } else { &[] };
+    for text in purged.iter().chain(&REMOVE_TYPE) {
+        sqlx::query(*text).bind(&name).execute(&mut *connection).await?;
+    }
+    sqlx::query("COMMIT").execute(connection).await?;
+    Ok(Undeployed::Removed)
+}
+
+/// Rows of [`query::ACTOR_TYPES`], which come sorted by type and number.
+fn records(found: &[SqliteRow]) -> sqlx::Result<Vec<ActorTypeRecord>> {
+    let mut records: Vec<ActorTypeRecord> = Vec::new();
+    for row in found {
+        let mut columns = Columns::from(row, 0);
+        let name = columns.actor_type()?;
+        let active_version = columns.small()?;
+        let number = columns.small()?;
+        let component = ComponentInfo {
+            digest: columns.digest()?,
+            size_bytes: columns.count()?,
+            imports: serde_json::from_str(columns.text()?)
+                .map_err(|error| sqlx::Error::Decode(error.into()))?,
+        };
+        let version = VersionRecord { number, component, deployed_at: columns.moment()? };
+        match records.last_mut().filter(|record| record.name == name) {
+            Some(record) => record.versions.push(version),
+            None => records.push(ActorTypeRecord { name, active_version, versions: vec![version] }),
+        }
+    }
+    Ok(records)
+}

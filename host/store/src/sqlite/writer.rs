@@ -1,0 +1,98 @@
+//! The one connection that writes.
+//!
+//! Work runs in a task of its own: it ends in a commit or a rollback even when nobody waits for it
+//! any more, and the directory stays locked until then.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use greenroom_core::store::{StoreError, StoreResult};
+use sqlx::Connection as _;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::Mutex;
+
+use super::SqliteStore;
+use super::failure::{self, Health};
+use super::lock::DirectoryLock;
+
+/// Holds the writing connection.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    health: Arc<Health>,
+    /// `None` once closed. Fields drop in this order: the connection before the lock.
+    open: Mutex<Option<(SqliteConnection, DirectoryLock)>>,
+}
+
+/// Work on the connection, which begins and commits a transaction by itself.
+pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = sqlx::Result<T>> + Send + 'c>>;
+
+impl Writer {
+    pub(super) fn new(connection: SqliteConnection, lock: DirectoryLock, health: Arc<Health>) -> Self {
+        Writer { shared: Arc::new(Shared { health, open: Mutex::new(Some((connection, lock))) }) }
+    }
+
+    /// Moves the log into the database, closes the connection, and gives up the directory.
+    pub(super) async fn close(&self) {
+        let Some((mut connection, lock)) = self.shared.open.lock().await.take() else { return };
+        if self.shared.health.check().is_ok()
+            && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await
+        {
+            tracing::warn!(%error, "the log was not moved into the database; the next start does it");
+        }
+        if let Err(error) = connection.close().await {
+            tracing::warn!(%error, "the writing connection did not close cleanly");
+        }
+        drop(lock);
+    }
+}
+
+impl SqliteStore {
+    /// Does `work` on the writing connection; after an error, nothing of it remains.
+    pub(super) async fn write<T, W>(&self, work: W) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.writer.shared);
+        let task = tokio::spawn(async move { shared.write(work).await });
+        match task.await {
+            Ok(outcome) => outcome,
+            Err(ended) if ended.is_panic() => Err(self.health.broke("writing panicked".into())),
+            Err(_) => Err(StoreError::Unknown("the host stopped in the middle of the change".into())),
+        }
+    }
+}
+
+impl Shared {
+    async fn write<T, W>(&self, work: W) -> StoreResult<T>
+    where
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
+    {
+        let mut open = self.open.lock().await;
+        self.health.check()?;
+        let Some((connection, _)) = open.as_mut() else {
+            return Err(StoreError::Unavailable("the store is closed".into()));
+        };
+        match work(connection).await {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                let answer = self.health.answer(&error);
+                self.roll_back(connection).await?;
+                Err(answer)
+            }
+        }
+    }
+
+    async fn roll_back(&self, connection: &mut SqliteConnection) -> StoreResult<()> {
+        /// `SQLITE_ERROR`: SQLite rolled back by itself, or nothing was begun.
+        const NO_TRANSACTION: i32 = 1;
+        match sqlx::query("ROLLBACK").execute(connection).await {
+            Ok(_) => Ok(()),
+            Err(error) if failure::extended_code(&error) == Some(NO_TRANSACTION) => Ok(()),
+            Err(error) => Err(self.health.broke(format!("a change could not be undone: {error}"))),
+        }
+    }
+}
