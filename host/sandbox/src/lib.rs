@@ -1,1 +1,41 @@
-//! Placeholder.
+//! Components in wasmtime: checked, compiled, cached, instantiated and limited.
+//!
+//! The only crate that knows wasmtime. The rest of the host sees
+//! [`SandboxEngine`](greenroom_core::sandbox::SandboxEngine), which [`WasmtimeEngine`] implements.
+//!
+//! What it guarantees:
+//!
+//! - Uploaded bytes are parsed and capped before they are compiled (`check`), and compiled in a
+//!   child process with bounded memory, processor and wall-clock time (`compile`).
+//! - Machine code is only loaded when it was compiled here, from those bytes, by this very engine
+//!   configuration (`cache`).
+//! - A guest reaches nothing but the functions of the turn it runs in, and a WASI without files,
+//!   sockets or arguments.
+//! - A guest that loops, grows, recurses or traps ends as a [`Trap`](greenroom_core::sandbox::Trap)
+//!   that names what happened, and leaves its thread to others every few milliseconds until then.
+//! - A sandbox that trapped, or whose call was dropped unfinished, is never entered again.
+
+mod behavior;
+mod bindings;
+mod cache;
+mod check;
+mod compile;
+mod compile_child;
+mod console;
+mod engine;
+mod guest;
+mod host_functions;
+mod limiter;
+mod meter;
+mod offered;
+mod sandbox;
+mod settings;
+mod structure;
+mod ticker;
+mod traps;
+mod wasi;
+mod wire;
+
+pub use compile::CompileSettings;
+pub use compile_child::compile_component_child;
+pub use engine::{Figures, WasmtimeEngine};

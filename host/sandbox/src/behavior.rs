@@ -1,0 +1,115 @@
+//! Compiled code of one component, linked to the host's functions: makes a sandbox in a few
+//! microseconds.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use greenroom_core::component::ComponentInfo;
+use greenroom_core::sandbox::{Behavior, Environment, PrepareError, Sandbox, Trap, TurnHost};
+use greenroom_core::{Address, Limits};
+use wasmtime::component::{Component, ComponentExportIndex, HasSelf, InstancePre, Linker};
+use wasmtime::{Engine, Store, UpdateDeadline};
+
+use crate::bindings::{Actor, ActorPre};
+use crate::engine::Seats;
+use crate::guest::Guest;
+use crate::offered;
+use crate::sandbox::Instance;
+use crate::traps::Stop;
+
+/// What a guest may hand over in one call besides a body: names, keys, addresses.
+const NAMES_BYTES_MAX: usize = 64 << 10;
+
+/// The host's functions, as every component is linked to them.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    Actor::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    Ok(linker)
+}
+
+/// Where a component's functions are.
+pub(crate) struct Exports {
+    pub(crate) instance: InstancePre<Guest>,
+    pub(crate) activate: ComponentExportIndex,
+    pub(crate) receive: ComponentExportIndex,
+    pub(crate) deactivate: ComponentExportIndex,
+}
+
+impl Exports {
+    /// Checks the types of everything the component imports and of what it must export.
+    fn link(linker: &Linker<Guest>, component: &Component) -> Result<Self, PrepareError> {
+        let rejected = |error: wasmtime::Error| PrepareError::Rejected(format!("{error:#}"));
+        let instance = linker.instantiate_pre(component).map_err(rejected)?;
+        ActorPre::new(instance.clone()).map_err(rejected)?;
+        let function = |name: &str| {
+            let behavior = component.get_export_index(None, offered::BEHAVIOR);
+            behavior.and_then(|behavior| component.get_export_index(Some(&behavior), name)).ok_or_else(|| {
+                PrepareError::Rejected(format!("{} has no function `{name}`", offered::BEHAVIOR))
+            })
+        };
+        Ok(Exports {
+            activate: function("activate")?,
+            receive: function("receive")?,
+            deactivate: function("deactivate")?,
+            instance,
+        })
+    }
+}
+
+/// The code of one component.
+pub(crate) struct CompiledBehavior {
+    info: ComponentInfo,
+    exports: Exports,
+    uses_wasi: bool,
+    limits: Arc<Limits>,
+    seats: Arc<Seats>,
+}
+
+impl CompiledBehavior {
+    pub(crate) fn new(
+        info: ComponentInfo,
+        component: &Component,
+        linker: &Linker<Guest>,
+        limits: Arc<Limits>,
+        seats: Arc<Seats>,
+    ) -> Result<Self, PrepareError> {
+        let uses_wasi = info.imports.iter().any(|name| name.starts_with("wasi:"));
+        Ok(CompiledBehavior { info, exports: Exports::link(linker, component)?, uses_wasi, limits, seats })
+    }
+
+    fn store(&self, environment: &Environment) -> Store<Guest> {
+        let environment = if self.uses_wasi { environment.clone() } else { Environment::new() };
+        let mut store = Store::new(self.exports.instance.engine(), Guest::new(&self.limits, environment));
+        store.limiter(|guest| &mut guest.limiter);
+        store.set_hostcall_fuel(
+            self.limits.payload_bytes.max(self.limits.state_value_bytes).saturating_add(NAMES_BYTES_MAX),
+        );
+        store.epoch_deadline_callback(|store| {
+            if store.data().meter.is_exhausted() {
+                return Err(Stop::CpuLimit.into());
+            }
+            Ok(UpdateDeadline::Yield(1))
+        });
+        store
+    }
+}
+
+#[async_trait]
+impl Behavior for CompiledBehavior {
+    fn info(&self) -> &ComponentInfo {
+        &self.info
+    }
+
+    async fn instantiate(
+        &self,
+        _me: &Address,
+        environment: &Environment,
+        turn: Arc<dyn TurnHost>,
+    ) -> Result<Box<dyn Sandbox>, Trap> {
+        let seat = Seats::take(&self.seats).ok_or(Trap::NoRoom)?;
+        let store = self.store(environment);
+        let instance = Instance::make(store, &self.exports, Arc::clone(&self.limits), seat, turn).await?;
+        Ok(Box::new(instance))
+    }
+}

@@ -1,0 +1,146 @@
+//! Compiles components in child processes, a few at a time, each with bounded memory, processor
+//! time, wall-clock time and output. Whatever a component does to the compiler, it does to a child
+//! that is then gone.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use bytes::Bytes;
+use greenroom_core::sandbox::PrepareError;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::compile_child::{Bounds, EXIT_REFUSED};
+
+/// Machine code is at most a few times as large as a component.
+const ARTIFACT_BYTES_MAX: u64 = 1 << 30;
+/// What is kept of a child's last words.
+const REASON_BYTES_MAX: u64 = 4 << 10;
+
+/// How components are compiled, and what is kept of it.
+#[derive(Clone, Debug)]
+pub struct CompileSettings {
+    /// The program that compiles: one whose `arguments` make it call
+    /// [`compile_component_child`](crate::compile_component_child).
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// Components checked and compiled at a time.
+    pub concurrency: usize,
+    /// Address space of one compilation.
+    pub memory_bytes: u64,
+    /// Processor time of one compilation, over all its threads.
+    pub cpu: Duration,
+    /// How long one compilation may take.
+    pub timeout: Duration,
+    /// Compiled code kept on disk; what was not used for longest goes first.
+    pub cache_bytes: u64,
+}
+
+impl CompileSettings {
+    /// Compiles with this very program, called with `arguments`.
+    pub fn with_own_program(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        CompileSettings {
+            // The program that runs, even after its file has been replaced by a newer one.
+            program: PathBuf::from("/proc/self/exe"),
+            arguments: arguments.into_iter().map(Into::into).collect(),
+            concurrency: std::thread::available_parallelism().map_or(1, usize::from),
+            memory_bytes: 4 << 30,
+            cpu: Duration::from_secs(120),
+            timeout: Duration::from_secs(120),
+            cache_bytes: 2 << 30,
+        }
+    }
+}
+
+/// Compiles checked bytes.
+///
+/// Cancel safe: a dropped compilation's child is killed.
+pub(crate) async fn compile(settings: &CompileSettings, component: Bytes) -> Result<Vec<u8>, PrepareError> {
+    let mut child = Command::new(&settings.program)
+        .args(&settings.arguments)
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| {
+            failed(format!("{} can't be started to compile: {error}", settings.program.display()))
+        })?;
+    match timeout(settings.timeout, converse(&mut child, settings, &component)).await {
+        Ok(Ok((status, code, reason))) => outcome(settings, status, code, &reason),
+        Ok(Err(error)) => Err(failed(format!("the compiling process can't be talked to: {error}"))),
+        Err(_) => Err(too_expensive(&format!("it took longer than {:?}", settings.timeout))),
+    }
+}
+
+async fn converse(
+    child: &mut Child,
+    settings: &CompileSettings,
+    component: &[u8],
+) -> std::io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
+    let bounds = Bounds { memory_bytes: settings.memory_bytes, cpu_seconds: settings.cpu.as_secs().max(1) };
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let send = async {
+        // A child that dies before it has read everything tells why by how it ends.
+        if let Some(mut stdin) = stdin {
+            let _ = stdin.write_all(&bounds.to_bytes()).await;
+            let _ = stdin.write_all(component).await;
+        }
+    };
+    let ((), code, reason) =
+        tokio::join!(send, read(stdout, ARTIFACT_BYTES_MAX), read(stderr, REASON_BYTES_MAX));
+    let (code, reason) = (code?, reason?);
+    Ok((child.wait().await?, code, reason))
+}
+
+async fn read(from: Option<impl AsyncRead + Unpin>, bytes_max: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(from) = from {
+        // Closing the pipe at the bound ends a child that has more to say.
+        from.take(bytes_max).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
+}
+
+fn outcome(
+    settings: &CompileSettings,
+    status: ExitStatus,
+    code: Vec<u8>,
+    reason: &[u8],
+) -> Result<Vec<u8>, PrepareError> {
+    const SIGABRT: i32 = 6;
+    const SIGKILL: i32 = 9;
+    const SIGSEGV: i32 = 11;
+    const SIGXCPU: i32 = 24;
+
+    let reason = String::from_utf8_lossy(reason);
+    match (status.code(), status.signal()) {
+        (Some(0), _) if !code.is_empty() => Ok(code),
+        (Some(refused), _) if refused == i32::from(EXIT_REFUSED) => {
+            Err(PrepareError::Rejected(reason.into_owned()))
+        }
+        (_, Some(SIGXCPU)) => {
+            Err(too_expensive(&format!("it took more than {:?} of processor time", settings.cpu)))
+        }
+        (_, Some(SIGABRT | SIGKILL)) => {
+            Err(too_expensive(&format!("it took more than {} bytes of memory", settings.memory_bytes)))
+        }
+        (_, Some(SIGSEGV)) => Err(too_expensive("the compiler recursed too deep")),
+        _ => Err(failed(format!("the compiling process ended with {status}: {reason}"))),
+    }
+}
+
+fn too_expensive(why: &str) -> PrepareError {
+    PrepareError::Rejected(format!("the component is too expensive to compile: {why}"))
+}
+
+fn failed(text: String) -> PrepareError {
+    PrepareError::Failed(text)
+}

@@ -1,0 +1,238 @@
+//! Turns uploaded bytes into behaviors: checked, compiled or taken from the cache, linked; once for
+//! the same bytes, however many ask at a time, and shared by all types that use them.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use greenroom_core::Limits;
+use greenroom_core::component::{ComponentInfo, Digest};
+use greenroom_core::sandbox::{Behavior, PrepareError, SandboxEngine};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use crate::behavior::{CompiledBehavior, linker};
+use crate::cache::Cache;
+use crate::check::{check, check_size, info};
+use crate::compile::{CompileSettings, compile};
+use crate::guest::Guest;
+use crate::{settings, ticker};
+
+/// What is known, by digest. Whoever prepares a digest holds its lock.
+type Known = HashMap<Digest, Arc<tokio::sync::Mutex<Weak<CompiledBehavior>>>>;
+
+/// The engine: one for a host.
+pub struct WasmtimeEngine {
+    engine: Engine,
+    linker: Arc<Linker<Guest>>,
+    limits: Arc<Limits>,
+    cache: Arc<Cache>,
+    compiler: CompileSettings,
+    /// Uploads checked and compiled at a time.
+    workshop: Semaphore,
+    known: Mutex<Known>,
+    seats: Arc<Seats>,
+    compiled: AtomicU64,
+    loaded: AtomicU64,
+}
+
+/// What an engine did and has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// Sandboxes alive.
+    pub sandboxes: usize,
+    /// Components whose code is in memory.
+    pub components: usize,
+    /// Components compiled since the start.
+    pub compiled: u64,
+    /// Components whose code was taken from the cache since the start.
+    pub loaded: u64,
+}
+
+/// Places for sandboxes.
+pub(crate) struct Seats {
+    total: usize,
+    taken: AtomicUsize,
+}
+
+/// One sandbox's place, given back when dropped.
+pub(crate) struct Seat(Arc<Seats>);
+
+impl Seats {
+    /// A place, unless all are taken.
+    pub(crate) fn take(seats: &Arc<Self>) -> Option<Seat> {
+        let taken = seats.taken.fetch_add(1, Ordering::Relaxed);
+        let seat = Seat(Arc::clone(seats));
+        (taken < seats.total).then_some(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl WasmtimeEngine {
+    /// An engine that keeps compiled code in `cache_folder`.
+    ///
+    /// # Errors
+    /// The machine has no room for the sandboxes that `limits` allow, or the folder can't be used;
+    /// the text is for whoever starts the host.
+    pub fn new(
+        limits: &Limits,
+        cache_folder: &Path,
+        compiler: CompileSettings,
+    ) -> Result<Self, PrepareError> {
+        let failed =
+            |what: &str, error: &dyn std::fmt::Display| PrepareError::Failed(format!("{what}: {error:#}"));
+        let engine = settings::running_engine(limits).map_err(|error| {
+            failed("no room can be set aside for that many sandboxes; lower `sandboxes`", &error)
+        })?;
+        let linker =
+            linker(&engine).map_err(|error| failed("the host's functions can't be linked", &error))?;
+        let cache = Cache::open(cache_folder, settings::compatibility(&engine), compiler.cache_bytes)
+            .map_err(|error| failed("the folder for compiled code can't be used", &error))?;
+        ticker::start(&engine).map_err(|error| failed("a thread can't be started", &error))?;
+        Ok(WasmtimeEngine {
+            engine,
+            linker: Arc::new(linker),
+            limits: Arc::new(limits.clone()),
+            cache: Arc::new(cache),
+            workshop: Semaphore::new(compiler.concurrency.max(1)),
+            compiler,
+            known: Mutex::default(),
+            seats: Arc::new(Seats { total: limits.sandboxes, taken: AtomicUsize::new(0) }),
+            compiled: AtomicU64::new(0),
+            loaded: AtomicU64::new(0),
+        })
+    }
+
+    /// What it did and has.
+    pub fn figures(&self) -> Figures {
+        let known: Vec<_> = self.known.lock().values().cloned().collect();
+        let in_use = |slot: &&Arc<tokio::sync::Mutex<Weak<CompiledBehavior>>>| {
+            slot.try_lock().is_ok_and(|behavior| behavior.strong_count() > 0)
+        };
+        Figures {
+            sandboxes: self.seats.taken.load(Ordering::Relaxed),
+            components: known.iter().filter(in_use).count(),
+            compiled: self.compiled.load(Ordering::Relaxed),
+            loaded: self.loaded.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The slot of a digest; those of behaviors that are gone are forgotten on the way.
+    fn slot(&self, digest: Digest) -> Arc<tokio::sync::Mutex<Weak<CompiledBehavior>>> {
+        let mut known = self.known.lock();
+        known.retain(|_, slot| {
+            Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|behavior| behavior.strong_count() > 0)
+        });
+        Arc::clone(known.entry(digest).or_default())
+    }
+
+    async fn make(&self, digest: Digest, bytes: Bytes) -> Result<CompiledBehavior, PrepareError> {
+        let (info, component) = match self.load(digest, bytes.len()).await? {
+            Some(cached) => {
+                self.loaded.fetch_add(1, Ordering::Relaxed);
+                cached
+            }
+            None => {
+                let made = self.check_and_compile(bytes).await?;
+                self.compiled.fetch_add(1, Ordering::Relaxed);
+                made
+            }
+        };
+        CompiledBehavior::new(
+            info,
+            &component,
+            &self.linker,
+            Arc::clone(&self.limits),
+            Arc::clone(&self.seats),
+        )
+    }
+
+    /// Code that the cache has. Its component was checked before it was compiled.
+    async fn load(
+        &self,
+        digest: Digest,
+        size: usize,
+    ) -> Result<Option<(ComponentInfo, Component)>, PrepareError> {
+        let (cache, engine) = (Arc::clone(&self.cache), self.engine.clone());
+        off_thread(move || {
+            let code = cache.get(digest)?;
+            match load_code(&engine, &code) {
+                Ok(component) => {
+                    let ty = component.component_type();
+                    let imports = ty.imports(&engine).map(|(name, _)| name.to_owned()).collect();
+                    Some((info(digest, size, imports), component))
+                }
+                Err(error) => {
+                    tracing::warn!(component = %digest, error = %format!("{error:#}"), "compiled code does not load; compiling again");
+                    cache.remove(digest);
+                    None
+                }
+            }
+        })
+        .await
+    }
+
+    async fn check_and_compile(&self, bytes: Bytes) -> Result<(ComponentInfo, Component), PrepareError> {
+        let _place =
+            self.workshop.acquire().await.map_err(|error| PrepareError::Failed(error.to_string()))?;
+        let (limits, checked) = (Arc::clone(&self.limits), bytes.clone());
+        let features = self.engine.get_wasm_features();
+        let info =
+            off_thread(move || check(&checked, features, &limits)).await?.map_err(PrepareError::Rejected)?;
+        let code = compile(&self.compiler, bytes).await?;
+        let (cache, engine, digest) = (Arc::clone(&self.cache), self.engine.clone(), info.digest);
+        let component = off_thread(move || {
+            let component = load_code(&engine, &code)
+                .map_err(|error| PrepareError::Rejected(format!("the component can't be loaded: {error:#}")))?;
+            if let Err(error) = cache.put(digest, &code) {
+                tracing::warn!(component = %digest, %error, "compiled code can't be kept; the next start compiles again");
+            }
+            Ok(component)
+        })
+        .await??;
+        Ok((info, component))
+    }
+}
+
+#[async_trait]
+impl SandboxEngine for WasmtimeEngine {
+    async fn prepare(&self, component: Bytes) -> Result<Arc<dyn Behavior>, PrepareError> {
+        check_size(&component, &self.limits).map_err(PrepareError::Rejected)?;
+        let hashed = component.clone();
+        let digest = off_thread(move || Digest::of(&hashed)).await?;
+        let slot = self.slot(digest);
+        let mut behavior = slot.lock().await;
+        if let Some(behavior) = behavior.upgrade() {
+            return Ok(behavior);
+        }
+        let made = Arc::new(self.make(digest, component).await?);
+        *behavior = Arc::downgrade(&made);
+        Ok(made)
+    }
+}
+
+/// Loads machine code, which came from our own compiler just now or from the cache with proof of
+/// the same.
+fn load_code(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes are what `Engine::precompile_component` returned in a child of this program:
+    // read from its pipe just now, or authenticated by the cache with a key only this user has.
+    #[allow(unsafe_code)]
+    unsafe {
+        Component::deserialize(engine, code)
+    }
+}
+
+/// Runs what takes a while and never waits away from the threads that serve actors.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PrepareError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| PrepareError::Failed(error.to_string()))
+}

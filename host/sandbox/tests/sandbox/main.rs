@@ -1,0 +1,12 @@
+//! The crate as the host uses it: bytes in, sandboxes out, guests behaving well and badly. Guests
+//! are small core modules in WebAssembly text, made into components here; components are compiled
+//! by a real child process.
+
+mod cache;
+mod crashes;
+mod guests;
+mod limits;
+mod turn;
+mod turns;
+mod uploads;
+mod wasi;
