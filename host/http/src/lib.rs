@@ -1,1 +1,40 @@
-//! Placeholder.
+//! Greenroom over HTTP: the only part of the host that knows hyper and axum.
+//!
+//! A request passes these files in this order, and each may end it with a [`problem`]:
+//! [`server`] accepts the connection, [`stream`] and [`connection`] keep a slow peer from holding
+//! it for ever, [`front`] bounds the headers and contains panics, [`guard`] decides who may ask,
+//! [`routes`] finds the handler, [`path`] and [`query`] parse what the address says, [`body`]
+//! reads what it brings, and the handler asks the [`greenroom_runtime::Node`]. [`view`] is what
+//! comes back as JSON.
+//!
+//! What must hold here: nothing a peer sends is kept without a bound or waited for without a
+//! deadline, every answer above 399 is a problem document with a code of the one table, and no
+//! answer shows the host's internals.
+
+mod actor_types;
+mod actors;
+mod body;
+mod call;
+mod config;
+mod connection;
+mod duration;
+mod errors;
+mod front;
+mod guard;
+mod node;
+mod path;
+mod problem;
+mod query;
+mod reminders;
+mod routes;
+mod server;
+mod state;
+mod stream;
+#[cfg(test)]
+mod testing;
+mod time;
+mod view;
+
+pub use config::{About, Bounds, Config};
+pub use guard::{InvalidToken, TOKEN_BYTES_MIN, Token};
+pub use server::{BindError, Server};

@@ -1,0 +1,119 @@
+//! Deploying components under a name, and looking at what is deployed.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::IntoResponse as _;
+use greenroom_core::{ActorType, Code};
+use http::header::{CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, StatusCode, Uri};
+
+use crate::body::Limit;
+use crate::path::{ActorTypePath, VersionPath};
+use crate::problem::Problem;
+use crate::query::{self, Page};
+use crate::routes::{Answer, Api};
+use crate::view;
+
+/// The media type of components.
+const WASM: &str = "application/wasm";
+
+/// `PUT /v1/actor-types/{type}`
+pub(crate) async fn deploy(
+    State(api): State<Arc<Api>>,
+    ActorTypePath(actor_type): ActorTypePath,
+    request: Request,
+) -> Answer {
+    query::none(request.uri())?;
+    if !is_wasm(request.headers()) {
+        return Err(Problem::new(
+            Code::UnsupportedMediaType,
+            "a component is deployed with `Content-Type: application/wasm`",
+        ));
+    }
+    let bytes = usize::try_from(api.limits().component_bytes).unwrap_or(usize::MAX);
+    let received = api.bodies.read(request.into_body(), Limit { bytes, name: "component_bytes" }).await?;
+    let deployment = api.node.deploy(&actor_type, received.bytes).await?;
+    let status = if deployment.created { StatusCode::CREATED } else { StatusCode::OK };
+    let location = format!("/v1/actor-types/{actor_type}");
+    let view = view::Deployed::new(&actor_type, &deployment.version);
+    Ok((status, [(LOCATION, location)], Json(view)).into_response())
+}
+
+fn is_wasm(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(WASM.as_bytes()))
+}
+
+/// `GET /v1/actor-types?after=&limit=`
+pub(crate) async fn list(State(api): State<Arc<Api>>, uri: Uri) -> Answer {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Parameters {
+        after: Option<String>,
+        limit: Option<usize>,
+    }
+    let asked: Parameters = query::parse(&uri)?;
+    let limit = query::limit(asked.limit)?;
+    let after =
+        asked.after.as_deref().map(ActorType::new).transpose().map_err(|_| {
+            Problem::invalid_request("after is not a cursor: take the `next` of a page as it is")
+        })?;
+    let mut types = api.node.actor_types().await?;
+    types.retain(|known| after.as_ref().is_none_or(|after| known.name > *after));
+    types.sort_by(|one, other| one.name.cmp(&other.name));
+    let page = Page::first_of(types, limit, |last| last.name.to_string());
+    Ok(Json(page.map(|known| view::ActorType::from(&known))).into_response())
+}
+
+/// `GET /v1/actor-types/{type}`
+pub(crate) async fn inspect(
+    State(api): State<Arc<Api>>,
+    ActorTypePath(actor_type): ActorTypePath,
+    uri: Uri,
+) -> Answer {
+    query::none(&uri)?;
+    let known = api.node.actor_type(&actor_type).await?;
+    Ok(Json(view::ActorType::from(&known)).into_response())
+}
+
+/// `GET /v1/actor-types/{type}/versions/{n}/component`
+pub(crate) async fn component(
+    State(api): State<Arc<Api>>,
+    VersionPath { actor_type, version }: VersionPath,
+    uri: Uri,
+) -> Answer {
+    query::none(&uri)?;
+    let component = api.node.component(&actor_type, version).await?;
+    Ok(([(CONTENT_TYPE, WASM), (X_CONTENT_TYPE_OPTIONS, "nosniff")], component).into_response())
+}
+
+/// `DELETE /v1/actor-types/{type}?purge=true`
+pub(crate) async fn undeploy(
+    State(api): State<Arc<Api>>,
+    ActorTypePath(actor_type): ActorTypePath,
+    uri: Uri,
+) -> Answer {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Parameters {
+        #[serde(default)]
+        purge: bool,
+    }
+    let asked: Parameters = query::parse(&uri)?;
+    api.node.undeploy(&actor_type, asked.purge).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_wasm_is_deployed() {
+        let says = |value: &str| is_wasm(&HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]));
+        assert!(says("application/wasm") && says("Application/Wasm"));
+        assert!(!says("application/octet-stream") && !says("application/wasm-text"));
+        assert!(!is_wasm(&HeaderMap::new()));
+    }
+}

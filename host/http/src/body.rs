@@ -1,0 +1,205 @@
+//! Reading the body of a request: never more than its limit, never longer than its pace allows,
+//! and never more of all requests together than the memory set aside for them.
+//!
+//! A body that is announced or found too large is refused at that moment and read no further.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use greenroom_core::Code;
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use crate::config::Bounds;
+use crate::problem::Problem;
+
+/// A body as it was received, with the room it takes while somebody holds it.
+pub(crate) struct Received {
+    /// The bytes.
+    pub(crate) bytes: Bytes,
+    #[expect(dead_code, reason = "held until whoever works with the body has dropped this")]
+    room: Option<OwnedSemaphorePermit>,
+}
+
+/// How much a body may have, and the name of the setting that says so.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    /// In bytes.
+    pub(crate) bytes: usize,
+    /// For the one who has to change it.
+    pub(crate) name: &'static str,
+}
+
+/// Reads bodies.
+pub(crate) struct BodyReader {
+    timeout: Duration,
+    bytes_per_second: u64,
+    room: Arc<Semaphore>,
+    room_bytes: usize,
+}
+
+/// Bodies up to this are not counted: what hyper buffers for a connection is about as much.
+const UNCOUNTED_BYTES: usize = 64 << 10;
+/// The unit in which room is given out, so that a semaphore can count gibibytes.
+const ROOM_UNIT_BYTES: usize = 1 << 10;
+
+impl BodyReader {
+    /// A reader that keeps to `bounds`.
+    pub(crate) fn new(bounds: &Bounds) -> Self {
+        let units = (bounds.body_memory_bytes / ROOM_UNIT_BYTES).min(Semaphore::MAX_PERMITS);
+        BodyReader {
+            timeout: bounds.body_timeout,
+            bytes_per_second: bounds.body_bytes_per_second.max(1),
+            room: Arc::new(Semaphore::new(units)),
+            room_bytes: bounds.body_memory_bytes,
+        }
+    }
+
+    /// Reads `body` to its end.
+    pub(crate) async fn read(&self, mut body: Body, limit: Limit) -> Result<Received, Problem> {
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > limit.bytes {
+            return Err(too_large(limit));
+        }
+        let mut room = if announced > UNCOUNTED_BYTES { Some(self.take_room(announced)?) } else { None };
+        let started = Instant::now();
+        let mut first = Bytes::new();
+        let mut all = BytesMut::new();
+        let mut received = 0;
+        loop {
+            let pace = Duration::from_millis(received as u64 * 1_000 / self.bytes_per_second);
+            let Ok(frame) = timeout_at(started + self.timeout + pace, body.frame()).await else {
+                return Err(self.too_slow());
+            };
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(|error| unreadable(&error))?;
+            let Ok(data) = frame.into_data() else { continue };
+            received += data.len();
+            if received > limit.bytes {
+                return Err(too_large(limit));
+            }
+            if received > UNCOUNTED_BYTES && room.is_none() {
+                // Its size was not announced, so it is counted as the largest it may become.
+                room = Some(self.take_room(limit.bytes)?);
+            }
+            if received == data.len() {
+                first = data;
+            } else {
+                if all.is_empty() {
+                    all.extend_from_slice(&std::mem::take(&mut first));
+                }
+                all.extend_from_slice(&data);
+            }
+        }
+        let bytes = if all.is_empty() { first } else { all.freeze() };
+        Ok(Received { bytes, room })
+    }
+
+    fn take_room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT_BYTES)).unwrap_or(u32::MAX);
+        self.room.clone().try_acquire_many_owned(units).map_err(|_| {
+            Problem::new(
+                Code::Overloaded,
+                format!(
+                    "the bodies of requests under way take up body_memory_bytes of {} bytes; try again",
+                    self.room_bytes
+                ),
+            )
+        })
+    }
+
+    fn too_slow(&self) -> Problem {
+        Problem::new(
+            Code::RequestTimeout,
+            format!(
+                "the body did not arrive within body_timeout of {} ms plus a second for every \
+                 body_bytes_per_second of {} bytes",
+                self.timeout.as_millis(),
+                self.bytes_per_second
+            ),
+        )
+    }
+}
+
+fn too_large(limit: Limit) -> Problem {
+    Problem::new(
+        Code::PayloadTooLarge,
+        format!("the body is larger than {} allows: {} bytes", limit.name, limit.bytes),
+    )
+}
+
+fn unreadable(error: &axum::Error) -> Problem {
+    tracing::debug!(%error, "a request's body broke off");
+    Problem::invalid_request("the body broke off or was not sent as its headers say")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::stream::{self, StreamExt as _};
+    use std::convert::Infallible;
+
+    fn reader(memory: usize) -> BodyReader {
+        BodyReader::new(&Bounds { body_memory_bytes: memory, ..Bounds::default() })
+    }
+
+    fn chunks(count: usize, size: usize) -> Body {
+        let chunk = Bytes::from(vec![7; size]);
+        Body::from_stream(stream::iter((0..count).map(move |_| Ok::<_, Infallible>(chunk.clone()))))
+    }
+
+    fn limit(bytes: usize) -> Limit {
+        Limit { bytes, name: "payload_bytes" }
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_whole_up_to_its_limit() {
+        for (count, size) in [(0, 0), (1, 0), (1, 5), (3, 1), (7, 1_000), (200, 1_000)] {
+            let total = count * size;
+            let read = reader(1 << 20).read(chunks(count, size), limit(total)).await;
+            assert_eq!(read.ok().unwrap().bytes, vec![7; total]);
+            if total > 0 {
+                let refused =
+                    reader(1 << 20).read(chunks(count, size), limit(total - 1)).await.err().unwrap();
+                assert_eq!(refused.code(), Code::PayloadTooLarge);
+                assert!(refused.detail().contains("payload_bytes"), "{}", refused.detail());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endless_body_is_read_no_further_than_its_limit() {
+        let endless = stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(&[0; 1_000])));
+        let refused = reader(1 << 20).read(Body::from_stream(endless), limit(10_000)).await.err().unwrap();
+        assert_eq!(refused.code(), Code::PayloadTooLarge);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_body_is_given_up() {
+        let drops = stream::repeat(()).then(|()| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok::<_, Infallible>(Bytes::from_static(b"x"))
+        });
+        let began = Instant::now();
+        let refused = reader(1 << 20).read(Body::from_stream(drops), limit(1 << 20)).await.err().unwrap();
+        assert_eq!(refused.code(), Code::RequestTimeout);
+        assert!(began.elapsed() < Duration::from_secs(32), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn all_bodies_share_the_memory_set_aside() {
+        let reader = reader(300_000);
+        let held = reader.read(Body::from(vec![0; 200_000]), limit(1 << 20)).await.ok().unwrap();
+        let refused = reader.read(Body::from(vec![0; 200_000]), limit(1 << 20)).await.err().unwrap();
+        assert_eq!(refused.code(), Code::Overloaded);
+        assert!(reader.read(Body::from(vec![0; 1_000]), limit(1 << 20)).await.is_ok());
+        drop(held);
+        assert!(reader.read(Body::from(vec![0; 200_000]), limit(1 << 20)).await.is_ok());
+        let unannounced = reader.read(chunks(100, 1_000), limit(1 << 20)).await.err().unwrap();
+        assert_eq!(unannounced.code(), Code::Overloaded);
+    }
+}

@@ -1,0 +1,183 @@
+//! `POST /v1/actors/{type}/{id}/{method}`: asks an actor and waits for its reply, or, with
+//! `Prefer: respond-async`, tells it. The one path of this crate that is measured: nothing here
+//! may cost what only other routes need.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use greenroom_core::{MessageId, Payload};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+
+use crate::body::Limit;
+use crate::duration;
+use crate::path::MethodPath;
+use crate::problem::Problem;
+use crate::query;
+use crate::routes::{Answer, Api};
+
+/// The media type of a body that came without one.
+const UNTYPED: &str = "application/octet-stream";
+
+/// What is to be done with a message.
+#[derive(Debug, PartialEq, Eq)]
+enum Delivery {
+    Call,
+    Send { delay: Duration },
+}
+
+/// Handles the route.
+pub(crate) async fn call(
+    State(api): State<Arc<Api>>,
+    MethodPath { to, method }: MethodPath,
+    request: Request,
+) -> Answer {
+    let (parts, body) = request.into_parts();
+    let delivery = delivery(&parts)?;
+    let given_type = content_type(&parts.headers)?;
+    // The limit counts the media type with the body.
+    let type_bytes = given_type.unwrap_or(UNTYPED).len();
+    let bytes = api.limits().payload_bytes.saturating_sub(type_bytes);
+    let received = api.bodies.read(body, Limit { bytes, name: "payload_bytes" }).await?;
+    let payload = match given_type {
+        Some(given_type) => Payload::new(given_type, received.bytes),
+        None if received.bytes.is_empty() => Payload::new("", received.bytes),
+        None => Payload::new(UNTYPED, received.bytes),
+    };
+    match delivery {
+        Delivery::Call => Ok(reply(api.node.call(&to, method, payload).await?)),
+        Delivery::Send { delay } => Ok(accepted(api.node.send(&to, method, payload, delay).await?)),
+    }
+}
+
+fn delivery(parts: &Parts) -> Result<Delivery, Problem> {
+    if parts.headers.contains_key("idempotency-key") {
+        return Err(Problem::invalid_request(
+            "this host does not take Idempotency-Key; leave it out if a repeat may take effect twice",
+        ));
+    }
+    let delay = delay(&parts.uri)?;
+    match (prefers_async(&parts.headers), delay) {
+        (true, delay) => Ok(Delivery::Send { delay: delay.unwrap_or_default() }),
+        (false, None) => Ok(Delivery::Call),
+        (false, Some(_)) => Err(Problem::invalid_request(
+            "delay is for a message that nobody waits for: send `Prefer: respond-async` with it",
+        )),
+    }
+}
+
+fn delay(uri: &Uri) -> Result<Option<Duration>, Problem> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Parameters {
+        delay: Option<String>,
+    }
+    if uri.query().is_none() {
+        return Ok(None);
+    }
+    let Some(text) = query::parse::<Parameters>(uri)?.delay else { return Ok(None) };
+    let delay = duration::parse(&text)
+        .map_err(|rule| Problem::invalid_request(format!("delay is not valid: it is {rule}")))?;
+    Ok(Some(delay))
+}
+
+/// Whether the client asked not to wait (RFC 7240). Other preferences are not for this host.
+fn prefers_async(headers: &HeaderMap) -> bool {
+    headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').any(|preference| {
+            let token = preference.split([';', '=']).next().unwrap_or_default();
+            token.trim().eq_ignore_ascii_case("respond-async")
+        })
+    })
+}
+
+fn content_type(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(None) };
+    value.to_str().map(Some).map_err(|_| Problem::invalid_request("content-type is not visible ASCII"))
+}
+
+fn reply(payload: Payload) -> Response {
+    if payload.body.is_empty() {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let mut response = Response::new(Body::from(payload.body));
+    response.headers_mut().insert(CONTENT_TYPE, reply_type(&payload.content_type));
+    response
+}
+
+/// The media type of a reply; what a guest says that can't be a header is no media type.
+fn reply_type(content_type: &str) -> HeaderValue {
+    match content_type {
+        Payload::JSON => HeaderValue::from_static(Payload::JSON),
+        "" => HeaderValue::from_static(UNTYPED),
+        other => HeaderValue::from_str(other).unwrap_or(HeaderValue::from_static(UNTYPED)),
+    }
+}
+
+fn accepted(id: MessageId) -> Response {
+    const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+    let body = format!("{{\"message_id\":\"{id}\"}}");
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static(Payload::JSON)),
+        (APPLIED, HeaderValue::from_static("respond-async")),
+    ];
+    (StatusCode::ACCEPTED, headers, body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::text_of;
+    use http::Request;
+
+    fn asked(query: &str, headers: &[(&str, &str)]) -> Result<Delivery, String> {
+        let mut request = Request::post(format!("/v1/actors/task/1/run{query}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        delivery(&parts).map_err(|problem| problem.detail().to_owned())
+    }
+
+    #[test]
+    fn a_message_is_a_call_unless_the_client_prefers_not_to_wait() {
+        assert_eq!(asked("", &[]), Ok(Delivery::Call));
+        assert_eq!(asked("", &[("prefer", "wait=5, return=minimal")]), Ok(Delivery::Call));
+        let at_once = Ok(Delivery::Send { delay: Duration::ZERO });
+        for prefer in ["respond-async", "Respond-Async", "wait=5, respond-async", "respond-async; foo=1"] {
+            assert_eq!(asked("", &[("prefer", prefer)]), at_once, "{prefer}");
+        }
+        assert_eq!(asked("", &[("prefer", "wait=5"), ("prefer", "respond-async")]), at_once);
+    }
+
+    #[test]
+    fn a_delay_needs_a_message_that_nobody_waits_for() {
+        let later = Ok(Delivery::Send { delay: Duration::from_secs(5) });
+        assert_eq!(asked("?delay=PT5S", &[("prefer", "respond-async")]), later);
+        assert!(asked("?delay=PT5S", &[]).unwrap_err().contains("respond-async"));
+        assert!(asked("?delay=5s", &[("prefer", "respond-async")]).unwrap_err().contains("PT5S"));
+        assert!(asked("?dealy=PT5S", &[("prefer", "respond-async")]).unwrap_err().contains("dealy"));
+    }
+
+    #[test]
+    fn a_promise_that_is_not_kept_is_not_made() {
+        assert!(asked("", &[("idempotency-key", "k")]).unwrap_err().contains("Idempotency-Key"));
+    }
+
+    #[tokio::test]
+    async fn a_reply_comes_back_as_the_actor_gave_it() {
+        let response = reply(Payload::new("text/plain; charset=utf-8", "hi"));
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
+        assert_eq!(text_of(response).await, "hi");
+        assert_eq!(reply(Payload::new(Payload::JSON, "")).status(), 204);
+        for untyped in ["", "a\r\nset-cookie: b", "\u{7f}"] {
+            let response = reply(Payload::new(untyped, "x"));
+            assert_eq!(response.headers()["content-type"], UNTYPED, "{untyped:?}");
+        }
+    }
+}

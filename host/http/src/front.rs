@@ -1,0 +1,93 @@
+//! Every request passes here first: its headers are bounded, the guard asked, and a panic of a
+//! handler becomes a problem like any other. No layer of this boxes, so that a call costs little
+//! more than hyper itself.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use futures::FutureExt as _;
+use greenroom_core::Code;
+use http::Request;
+use http::request::Parts;
+use hyper::body::{Body as _, Incoming};
+use tower::Service as _;
+use tracing::Instrument as _;
+
+use crate::config::Bounds;
+use crate::connection::Activity;
+use crate::guard::Guard;
+use crate::problem::Problem;
+
+/// What stands between connections and routes.
+pub(crate) struct Front {
+    router: Router,
+    guard: Guard,
+    headers: usize,
+    header_bytes: usize,
+}
+
+impl Front {
+    /// Stands before `router`.
+    pub(crate) fn new(router: Router, guard: Guard, bounds: &Bounds) -> Self {
+        Front { router, guard, headers: bounds.headers, header_bytes: bounds.header_bytes }
+    }
+
+    /// Answers one request.
+    pub(crate) async fn answer(&self, request: Request<Incoming>, activity: &Arc<Activity>) -> Response {
+        let _under_way = activity.begin_request();
+        let (parts, body) = request.into_parts();
+        let brings_body = !body.is_end_stream();
+        let response = match self.admit(&parts) {
+            Ok(()) => self.route(Request::from_parts(parts, Body::new(body))).await,
+            Err(problem) => problem.into_response(),
+        };
+        if brings_body && response.status().as_u16() >= 400 {
+            activity.refuse_a_body();
+        }
+        response
+    }
+
+    fn admit(&self, parts: &Parts) -> Result<(), Problem> {
+        if parts.headers.len() > self.headers {
+            return Err(Problem::new(
+                Code::HeadersTooLarge,
+                format!("the request has more header fields than headers allows: {}", self.headers),
+            ));
+        }
+        // What HTTP/1.1 spends on a field besides its name and value.
+        const FIELD_BYTES: usize = ": \r\n".len();
+        let path = parts.uri.path_and_query().map_or(0, |path| path.as_str().len());
+        let fields =
+            parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD_BYTES);
+        if path + fields.sum::<usize>() > self.header_bytes {
+            return Err(Problem::new(
+                Code::HeadersTooLarge,
+                format!("path and headers are larger than header_bytes allows: {} bytes", self.header_bytes),
+            ));
+        }
+        self.guard.check(parts)
+    }
+
+    async fn route(&self, request: Request<Body>) -> Response {
+        let span = if tracing::enabled!(tracing::Level::DEBUG) {
+            tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
+        } else {
+            tracing::Span::none()
+        };
+        let routed = AssertUnwindSafe(self.router.clone().call(request)).catch_unwind();
+        let routed = if span.is_none() { routed.await } else { routed.instrument(span).await };
+        match routed {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(panic) => {
+                let said = panic.downcast_ref::<&str>().copied();
+                let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+                tracing::error!(said = said.unwrap_or("nothing"), "a handler panicked");
+                Problem::new(Code::Internal, "").into_response()
+            }
+        }
+    }
+}

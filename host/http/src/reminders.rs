@@ -1,0 +1,128 @@
+//! An actor's reminders: looked at, set and cancelled from outside.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::IntoResponse as _;
+use greenroom_core::{Code, Method, Payload, Schedule};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode, Uri};
+
+use crate::body::Limit;
+use crate::path::{ActorPath, NamedPath};
+use crate::problem::Problem;
+use crate::query::{self, Page};
+use crate::routes::{Answer, Api};
+use crate::view;
+
+/// `GET …/-/reminders`
+pub(crate) async fn list(State(api): State<Arc<Api>>, ActorPath(address): ActorPath, uri: Uri) -> Answer {
+    query::none(&uri)?;
+    let reminders = api.node.reminders(&address).await?;
+    Ok(Json(Page::whole(reminders.iter().map(view::Reminder::from).collect())).into_response())
+}
+
+/// `PUT …/-/reminders/{name}`
+pub(crate) async fn set(
+    State(api): State<Arc<Api>>,
+    NamedPath { address, name }: NamedPath,
+    request: Request,
+) -> Answer {
+    query::none(request.uri())?;
+    if !is_json(request.headers()) {
+        return Err(Problem::new(Code::UnsupportedMediaType, "a reminder is set with application/json"));
+    }
+    let limit = Limit { bytes: api.limits().payload_bytes, name: "payload_bytes" };
+    let received = api.bodies.read(request.into_body(), limit).await?;
+    let (schedule, method, payload) = parse(&received.bytes)?;
+    api.node.set_reminder(&address, &name, schedule, method, payload).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `DELETE …/-/reminders/{name}`
+pub(crate) async fn cancel(
+    State(api): State<Arc<Api>>,
+    NamedPath { address, name }: NamedPath,
+    uri: Uri,
+) -> Answer {
+    query::none(&uri)?;
+    if api.node.cancel_reminder(&address, &name).await? {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(Problem::new(Code::NotFound, "the actor has no reminder of that name"))
+    }
+}
+
+/// Whether the body says that it is JSON, or says nothing.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_none_or(|value| {
+        let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        essence.trim_ascii().eq_ignore_ascii_case(Payload::JSON.as_bytes())
+    })
+}
+
+fn parse(body: &[u8]) -> Result<(Schedule, Method, Payload), Problem> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Asked<'a> {
+        method: Method,
+        delay_ms: u64,
+        period_ms: Option<u64>,
+        repetitions: Option<u32>,
+        #[serde(borrow)]
+        payload: Option<&'a serde_json::value::RawValue>,
+    }
+    let asked: Asked<'_> = serde_json::from_slice(body)
+        .map_err(|error| Problem::invalid_request(format!("the reminder is not valid: {error}")))?;
+    let schedule = Schedule::new(asked.delay_ms, asked.period_ms, asked.repetitions)
+        .map_err(|error| Problem::invalid_request(error.to_string()))?;
+    let payload = match asked.payload {
+        Some(json) => Payload::new(Payload::JSON, json.get().to_owned()),
+        None => Payload::new("", bytes::Bytes::new()),
+    };
+    Ok((schedule, asked.method, payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reminder_is_read_as_it_was_meant() {
+        let body = br#"{"method":"tick","delay_ms":5,"period_ms":100,"repetitions":3,"payload":{"b": 1.0}}"#;
+        let (schedule, method, payload) = parse(body).unwrap();
+        assert_eq!(schedule, Schedule::new(5, Some(100), Some(3)).unwrap());
+        assert_eq!(method.as_str(), "tick");
+        assert_eq!(payload, Payload::new("application/json", "{\"b\": 1.0}"));
+        let (_, _, payload) = parse(br#"{"method":"tick","delay_ms":0}"#).unwrap();
+        assert!(payload.is_empty());
+    }
+
+    #[test]
+    fn a_reminder_that_is_not_one_is_refused_with_the_reason() {
+        for (body, reason) in [
+            ("", "EOF"),
+            ("[]", "the reminder is not valid"),
+            (r#"{"delay_ms":0}"#, "method"),
+            (r#"{"method":"1","delay_ms":0}"#, "beginning with a letter"),
+            (r#"{"method":"a"}"#, "delay_ms"),
+            (r#"{"method":"a","delay_ms":-1}"#, "delay_ms\":-1"),
+            (r#"{"method":"a","delay_ms":0,"period_ms":1}"#, "period_min"),
+            (r#"{"method":"a","delay_ms":0,"perod_ms":100}"#, "perod_ms"),
+        ] {
+            let problem = parse(body.as_bytes()).unwrap_err();
+            assert_eq!(problem.code(), Code::InvalidRequest, "{body}");
+            let named = problem.detail().contains(reason) || reason.contains("-1");
+            assert!(named, "{body}: {}", problem.detail());
+        }
+    }
+
+    #[test]
+    fn only_json_sets_a_reminder() {
+        let says = |value: &str| is_json(&HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]));
+        assert!(is_json(&HeaderMap::new()));
+        assert!(says("application/json") && says("Application/JSON; charset=utf-8"));
+        assert!(!says("text/plain") && !says("application/jsonx"));
+    }
+}

@@ -1,0 +1,86 @@
+//! Every route of the API. What is not here is `not-found`; a method that is not here is
+//! `method-not-allowed`, with the ones that are in `Allow`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::{delete, get, post, put};
+use greenroom_core::{Code, Limits};
+use greenroom_runtime::Node;
+use http::{Method, Uri};
+use tokio::time::Instant;
+
+use crate::body::BodyReader;
+use crate::config::{About, Bounds};
+use crate::problem::Problem;
+use crate::{actor_types, actors, call, errors, node, reminders, state};
+
+/// What a handler returns.
+pub(crate) type Answer = Result<Response, Problem>;
+
+/// What handlers work with.
+pub(crate) struct Api {
+    /// The node that is asked.
+    pub(crate) node: Node,
+    /// Reads bodies within their bounds.
+    pub(crate) bodies: BodyReader,
+    /// What the host says of itself.
+    pub(crate) about: About,
+    /// When it began to serve.
+    pub(crate) started: Instant,
+}
+
+impl Api {
+    /// An API in front of `node`.
+    pub(crate) fn new(node: Node, bounds: &Bounds, about: About) -> Self {
+        Api { node, bodies: BodyReader::new(bounds), about, started: Instant::now() }
+    }
+
+    /// The bounds in force on the node.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.node.limits()
+    }
+}
+
+/// The routes, in the order of the API's description.
+pub(crate) fn router(api: Api) -> Router {
+    Router::new()
+        .route("/v1/actors/{type}/{id}/{method}", post(call::call))
+        .route("/v1/actors", get(actors::list))
+        .route("/v1/actors/{type}/{id}", get(actors::inspect).delete(actors::remove))
+        .route("/v1/actors/{type}/{id}/-/state", get(state::keys))
+        .route(
+            "/v1/actors/{type}/{id}/-/state/{name}",
+            get(state::read).put(state::write).delete(state::remove),
+        )
+        .route("/v1/actors/{type}/{id}/-/reminders", get(reminders::list))
+        .route("/v1/actors/{type}/{id}/-/reminders/{name}", put(reminders::set).delete(reminders::cancel))
+        .route("/v1/actors/{type}/{id}/-/mailbox", get(actors::mailbox))
+        .route("/v1/actors/{type}/{id}/-/deactivate", post(actors::deactivate))
+        .route("/v1/actor-types", get(actor_types::list))
+        .route(
+            "/v1/actor-types/{type}",
+            put(actor_types::deploy).get(actor_types::inspect).merge(delete(actor_types::undeploy)),
+        )
+        .route("/v1/actor-types/{type}/versions/{version}/component", get(actor_types::component))
+        .route("/v1/node", get(node::describe))
+        .route("/healthz", get(node::alive))
+        .route("/readyz", get(node::ready))
+        .route("/errors", get(errors::all))
+        .route("/errors/{code}", get(errors::one))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .with_state(Arc::new(api))
+}
+
+async fn unknown_path(uri: Uri) -> Problem {
+    if uri.path().starts_with("/v1/") && uri.path().contains("//") {
+        return Problem::new(Code::InvalidPath, "a segment of the path is empty");
+    }
+    Problem::new(Code::NotFound, "the API has no such path; the documentation lists those it has")
+}
+
+async fn unknown_method(method: Method) -> Problem {
+    Problem::new(Code::MethodNotAllowed, format!("{method} is not for this path; Allow lists what is"))
+}

@@ -1,0 +1,152 @@
+//! Accepting connections. The accept loop never ends before it is told to: when the machine has
+//! no file descriptor left it waits and tries again, and beyond its cap of connections it accepts
+//! the next only when one has closed.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use greenroom_runtime::Node;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+use crate::config::{Bounds, Config};
+use crate::connection;
+use crate::front::Front;
+use crate::guard::Guard;
+use crate::routes::{self, Api};
+
+/// Why a server can't listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Whoever reaches the address could do everything.
+    #[error(
+        "{0} can be reached from other machines, and no tokens are configured: set `tokens`, or listen on \
+         127.0.0.1 or [::1]"
+    )]
+    NeedsTokens(SocketAddr),
+    /// The address can't be had.
+    #[error("can't listen on {address}: {error}")]
+    Unavailable {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        error: io::Error,
+    },
+}
+
+/// The HTTP API on one address, not yet answering.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    front: Arc<Front>,
+    bounds: Arc<Bounds>,
+}
+
+impl Server {
+    /// Takes the address. Connections wait until [`Server::serve`].
+    ///
+    /// # Errors
+    /// [`BindError`], when it is not a loopback address and there are no tokens, or when the system
+    /// does not give it.
+    pub async fn bind(node: Node, config: Config) -> Result<Server, BindError> {
+        let router = routes::router(Api::new(node, &config.bounds, config.about.clone()));
+        Server::bind_router(router, config).await
+    }
+
+    /// Takes the address for any routes.
+    pub(crate) async fn bind_router(router: Router, config: Config) -> Result<Server, BindError> {
+        let asked = config.listen;
+        if !asked.ip().is_loopback() && config.tokens.is_empty() {
+            return Err(BindError::NeedsTokens(asked));
+        }
+        let unavailable = |error| BindError::Unavailable { address: asked, error };
+        let listener = TcpListener::bind(asked).await.map_err(unavailable)?;
+        let address = listener.local_addr().map_err(unavailable)?;
+        let front = Front::new(router, Guard::new(config.tokens), &config.bounds);
+        Ok(Server { listener, address, front: Arc::new(front), bounds: Arc::new(config.bounds) })
+    }
+
+    /// The address it listens on, with the port that the system chose.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` resolves; then accepts nothing more, lets every connection finish the
+    /// requests under way, and returns when all are closed, at the latest after `grace`.
+    ///
+    /// Dropping the future closes the listener at once and leaves open connections to themselves.
+    pub async fn serve(self, stop: impl Future<Output = ()>, grace: Duration) {
+        let builder = Arc::new(connection::builder(&self.bounds));
+        let cap = u32::try_from(self.bounds.connections.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+        let room = Arc::new(Semaphore::new(cap as usize));
+        let (stopping, stopped) = watch::channel(false);
+        let accepting = async {
+            loop {
+                let (stream, permit) = accept(&self.listener, &room).await;
+                let serving = connection::serve(
+                    stream,
+                    Arc::clone(&self.front),
+                    Arc::clone(&builder),
+                    Arc::clone(&self.bounds),
+                    stopped.clone(),
+                );
+                tokio::spawn(async move {
+                    serving.await;
+                    drop(permit);
+                });
+            }
+        };
+        tokio::select! {
+            () = accepting => {}
+            () = stop => {}
+        }
+        drop(self.listener);
+        stopping.send_replace(true);
+        if timeout(grace, room.acquire_many(cap)).await.is_err() {
+            tracing::warn!("connections were still open when the time to stop was over");
+        }
+    }
+}
+
+/// Waits for room, then for a connection.
+async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+    const BACKOFF_MIN: Duration = Duration::from_millis(5);
+    const BACKOFF_MAX: Duration = Duration::from_secs(1);
+    let permit = loop {
+        if let Ok(permit) = Arc::clone(room).acquire_owned().await {
+            break permit;
+        }
+    };
+    let mut backoff = BACKOFF_MIN;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Replies are small and must not wait for the peer's acknowledgement of the last.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection was gone before it was served");
+                }
+                return (stream, permit);
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "can't accept a connection; trying again");
+                sleep(backoff).await;
+                backoff = (backoff * 2).min(BACKOFF_MAX);
+            }
+        }
+    }
+}
+
+/// Whether the error concerns only the connection that was to be accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+mod tests;

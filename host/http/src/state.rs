@@ -1,0 +1,84 @@
+//! Looking at an actor's committed state, and repairing it by hand. A key is one percent-encoded
+//! segment of the path, whatever it holds.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::IntoResponse as _;
+use greenroom_core::Code;
+use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{StatusCode, Uri};
+
+use crate::body::Limit;
+use crate::path::{ActorPath, NamedPath};
+use crate::problem::Problem;
+use crate::query::{self, Page};
+use crate::routes::{Answer, Api};
+
+/// `GET …/-/state?prefix=&after=&limit=`
+pub(crate) async fn keys(State(api): State<Arc<Api>>, ActorPath(address): ActorPath, uri: Uri) -> Answer {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Parameters {
+        prefix: Option<String>,
+        after: Option<String>,
+        limit: Option<usize>,
+    }
+    let asked: Parameters = query::parse(&uri)?;
+    let limit = query::limit(asked.limit)?;
+    let prefix = asked.prefix.unwrap_or_default();
+    let keys = api.node.state_keys(&address, &prefix, asked.after.as_deref(), limit + 1).await?;
+    Ok(Json(Page::first_of(keys, limit, Clone::clone)).into_response())
+}
+
+/// `GET …/-/state/{key}`
+pub(crate) async fn read(
+    State(api): State<Arc<Api>>,
+    NamedPath { address, name }: NamedPath,
+    uri: Uri,
+) -> Answer {
+    query::none(&uri)?;
+    let Some(value) = api.node.state_value(&address, &name).await? else { return Err(no_such_key()) };
+    // A browser must not take an actor's bytes for a page of this host.
+    let headers = [(CONTENT_TYPE, "application/octet-stream"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    Ok((headers, value).into_response())
+}
+
+/// `PUT …/-/state/{key}`
+pub(crate) async fn write(
+    State(api): State<Arc<Api>>,
+    NamedPath { address, name }: NamedPath,
+    request: Request,
+) -> Answer {
+    query::none(request.uri())?;
+    let key_bytes = api.limits().state_key_bytes;
+    if name.len() > key_bytes {
+        return Err(Problem::new(
+            Code::InvalidPath,
+            format!("the key is longer than state_key_bytes allows: {key_bytes} bytes"),
+        ));
+    }
+    let limit = Limit { bytes: api.limits().state_value_bytes, name: "state_value_bytes" };
+    let received = api.bodies.read(request.into_body(), limit).await?;
+    api.node.repair_state(&address, name, Some(received.bytes)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `DELETE …/-/state/{key}`
+pub(crate) async fn remove(
+    State(api): State<Arc<Api>>,
+    NamedPath { address, name }: NamedPath,
+    uri: Uri,
+) -> Answer {
+    query::none(&uri)?;
+    if api.node.repair_state(&address, name, None).await? {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(no_such_key())
+    }
+}
+
+fn no_such_key() -> Problem {
+    Problem::new(Code::NotFound, "the actor's state has no such key")
+}

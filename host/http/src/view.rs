@@ -1,0 +1,401 @@
+//! What comes back as JSON. Every name here is part of the API: times are RFC 3339 in UTC,
+//! durations and sizes carry their unit in the name.
+
+use std::time::Duration;
+
+use greenroom_core::store::VersionRecord;
+use greenroom_core::{Limits, Origin as SentBy, Payload};
+use greenroom_runtime::{ActorSummary, ActorTypeView, ActorView, ErrorSummary, Lifecycle, TurnSummary};
+use serde::Serialize;
+
+use crate::config::About;
+use crate::problem::public_detail;
+use crate::time::rfc3339;
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn lifecycle(lifecycle: Lifecycle) -> &'static str {
+    match lifecycle {
+        Lifecycle::Dormant => "dormant",
+        Lifecycle::Activated => "activated",
+        Lifecycle::Idle => "idle",
+    }
+}
+
+/// One line of a list of actors.
+#[derive(Serialize)]
+pub(crate) struct ActorLine {
+    r#type: String,
+    id: String,
+    lifecycle: &'static str,
+}
+
+impl From<&ActorSummary> for ActorLine {
+    fn from(actor: &ActorSummary) -> Self {
+        ActorLine {
+            r#type: actor.address.actor_type.to_string(),
+            id: actor.address.id.to_string(),
+            lifecycle: lifecycle(actor.lifecycle),
+        }
+    }
+}
+
+/// One actor, looked at closely.
+#[derive(Serialize)]
+pub(crate) struct Actor {
+    r#type: String,
+    id: String,
+    lifecycle: &'static str,
+    version: Option<u32>,
+    sandbox_memory_bytes: Option<usize>,
+    mailbox_length: u64,
+    state_keys: u64,
+    state_bytes: u64,
+    reminders: Vec<Reminder>,
+    last_turn: Option<Turn>,
+    last_error: Option<LastError>,
+}
+
+impl From<&ActorView> for Actor {
+    fn from(actor: &ActorView) -> Self {
+        Actor {
+            r#type: actor.address.actor_type.to_string(),
+            id: actor.address.id.to_string(),
+            lifecycle: lifecycle(actor.lifecycle),
+            version: actor.version,
+            sandbox_memory_bytes: actor.sandbox_memory_bytes,
+            mailbox_length: actor.mailbox_length,
+            state_keys: actor.state_keys,
+            state_bytes: actor.state_bytes,
+            reminders: actor.reminders.iter().map(Reminder::from).collect(),
+            last_turn: actor.last_turn.as_ref().map(Turn::from),
+            last_error: actor.last_error.as_ref().map(LastError::from),
+        }
+    }
+}
+
+/// A turn that is over.
+#[derive(Serialize)]
+struct Turn {
+    method: String,
+    at: String,
+    took_ms: f64,
+}
+
+impl From<&TurnSummary> for Turn {
+    fn from(turn: &TurnSummary) -> Self {
+        Turn {
+            method: turn.method.to_string(),
+            at: rfc3339(turn.at),
+            took_ms: turn.took.as_micros() as f64 / 1_000.0,
+        }
+    }
+}
+
+/// An error that an actor ended a turn with, as its caller saw it.
+#[derive(Serialize)]
+struct LastError {
+    at: String,
+    method: String,
+    code: &'static str,
+    source: &'static str,
+    detail: String,
+}
+
+impl From<&ErrorSummary> for LastError {
+    fn from(last: &ErrorSummary) -> Self {
+        LastError {
+            at: rfc3339(last.at),
+            method: last.method.to_string(),
+            code: last.error.code.as_str(),
+            source: last.error.code.source().as_str(),
+            detail: public_detail(&last.error).to_owned(),
+        }
+    }
+}
+
+/// A durable alarm of an actor.
+#[derive(Serialize)]
+pub(crate) struct Reminder {
+    name: String,
+    method: String,
+    due_at: String,
+    delay_ms: u64,
+    period_ms: Option<u64>,
+    repetitions: Option<u32>,
+    fired: u32,
+    attempt: u32,
+    next_attempt_at: String,
+    content_type: String,
+    payload_bytes: usize,
+}
+
+impl From<&greenroom_core::store::Reminder> for Reminder {
+    fn from(reminder: &greenroom_core::store::Reminder) -> Self {
+        let Payload { content_type, body } = &reminder.payload;
+        Reminder {
+            name: reminder.name.to_string(),
+            method: reminder.method.to_string(),
+            due_at: rfc3339(reminder.due_at),
+            delay_ms: reminder.schedule.delay_ms(),
+            period_ms: reminder.schedule.period_ms(),
+            repetitions: reminder.schedule.repetitions(),
+            fired: reminder.fired,
+            attempt: reminder.attempt,
+            next_attempt_at: rfc3339(reminder.wake_at),
+            content_type: content_type.to_string(),
+            payload_bytes: body.len(),
+        }
+    }
+}
+
+/// A message that waits in a mailbox.
+#[derive(Serialize)]
+pub(crate) struct WaitingMessage {
+    message_id: String,
+    method: String,
+    origin: Origin,
+    attempt: u32,
+    age_ms: u64,
+    due_in_ms: Option<u64>,
+}
+
+impl From<&greenroom_runtime::WaitingMessage> for WaitingMessage {
+    fn from(message: &greenroom_runtime::WaitingMessage) -> Self {
+        WaitingMessage {
+            message_id: message.id.to_string(),
+            method: message.method.to_string(),
+            origin: Origin::from(&message.origin),
+            attempt: message.attempt,
+            age_ms: milliseconds(message.age),
+            due_in_ms: message.due_in.map(milliseconds),
+        }
+    }
+}
+
+/// Who sent a message, for example `{"kind":"actor","type":"task","id":"1"}`.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Origin {
+    Client,
+    Actor { r#type: String, id: String },
+    Reminder { name: String },
+    Timer { name: String },
+}
+
+impl From<&SentBy> for Origin {
+    fn from(origin: &SentBy) -> Self {
+        match origin {
+            SentBy::Client => Origin::Client,
+            SentBy::Actor(address) => {
+                Origin::Actor { r#type: address.actor_type.to_string(), id: address.id.to_string() }
+            }
+            SentBy::Reminder(name) => Origin::Reminder { name: name.to_string() },
+            SentBy::Timer(name) => Origin::Timer { name: name.to_string() },
+        }
+    }
+}
+
+/// An actor type and its versions.
+#[derive(Serialize)]
+pub(crate) struct ActorType {
+    r#type: String,
+    active_version: u32,
+    active_actors: usize,
+    versions: Vec<Version>,
+}
+
+impl From<&ActorTypeView> for ActorType {
+    fn from(known: &ActorTypeView) -> Self {
+        ActorType {
+            r#type: known.name.to_string(),
+            active_version: known.active_version,
+            active_actors: known.active_actors,
+            versions: known.versions.iter().map(Version::from).collect(),
+        }
+    }
+}
+
+/// One version of an actor type.
+#[derive(Serialize)]
+struct Version {
+    version: u32,
+    digest: String,
+    size: u64,
+    imports: Vec<String>,
+    deployed_at: String,
+}
+
+impl From<&VersionRecord> for Version {
+    fn from(version: &VersionRecord) -> Self {
+        Version {
+            version: version.number,
+            digest: version.component.digest.to_string(),
+            size: version.component.size_bytes,
+            imports: version.component.imports.clone(),
+            deployed_at: rfc3339(version.deployed_at),
+        }
+    }
+}
+
+/// What a deployment answers: the version that is now active.
+#[derive(Serialize)]
+pub(crate) struct Deployed {
+    r#type: String,
+    #[serde(flatten)]
+    version: Version,
+}
+
+impl Deployed {
+    /// `version` of `actor_type`.
+    pub(crate) fn new(actor_type: &greenroom_core::ActorType, version: &VersionRecord) -> Self {
+        Deployed { r#type: actor_type.to_string(), version: version.into() }
+    }
+}
+
+/// What the host says of itself.
+#[derive(Serialize)]
+pub(crate) struct NodeView {
+    version: String,
+    uptime_ms: u64,
+    engine: String,
+    storage: String,
+    limits: serde_json::Value,
+}
+
+impl NodeView {
+    /// A host that has been up for `uptime`.
+    pub(crate) fn new(about: &About, uptime: Duration, limits: &Limits) -> Self {
+        NodeView {
+            version: about.version.clone(),
+            uptime_ms: milliseconds(uptime),
+            engine: about.engine.clone(),
+            storage: about.storage.clone(),
+            limits: limits_in_force(limits),
+        }
+    }
+}
+
+/// Every limit under its name; a duration's name ends in its unit.
+fn limits_in_force(limits: &Limits) -> serde_json::Value {
+    serde_json::json!({
+        "component_bytes": limits.component_bytes,
+        "payload_bytes": limits.payload_bytes,
+        "mailbox_capacity": limits.mailbox_capacity,
+        "state_key_bytes": limits.state_key_bytes,
+        "state_value_bytes": limits.state_value_bytes,
+        "state_bytes": limits.state_bytes,
+        "state_preload_bytes": limits.state_preload_bytes,
+        "write_set_bytes": limits.write_set_bytes,
+        "calls_per_turn": limits.calls_per_turn,
+        "sends_per_turn": limits.sends_per_turn,
+        "call_depth": limits.call_depth,
+        "reminders_per_actor": limits.reminders_per_actor,
+        "timers_per_actor": limits.timers_per_actor,
+        "log_bytes_per_turn": limits.log_bytes_per_turn,
+        "turn_timeout_ms": milliseconds(limits.turn_timeout),
+        "turn_cpu_ms": milliseconds(limits.turn_cpu),
+        "sandbox_memory_bytes": limits.sandbox_memory_bytes,
+        "sandbox_table_elements": limits.sandbox_table_elements,
+        "sandbox_stack_bytes": limits.sandbox_stack_bytes,
+        "sandboxes": limits.sandboxes,
+        "activations": limits.activations,
+        "memory_bytes": limits.memory_bytes,
+        "idle_timeout_ms": milliseconds(limits.idle_timeout),
+        "delivery_attempts": limits.delivery_attempts,
+        "retry_backoff_ms": milliseconds(limits.retry_backoff),
+        "retry_backoff_max_ms": milliseconds(limits.retry_backoff_max),
+        "drain_timeout_ms": milliseconds(limits.drain_timeout),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use greenroom_core::{Address, Code, ComponentInfo, Digest, Error, Method, Timestamp};
+
+    fn json(view: &impl Serialize) -> String {
+        serde_json::to_string(view).unwrap()
+    }
+
+    #[test]
+    fn an_actor_is_shown_like_this() {
+        let actor = ActorView {
+            address: Address::parse("task", "a/b").unwrap(),
+            lifecycle: Lifecycle::Idle,
+            version: Some(2),
+            sandbox_memory_bytes: None,
+            mailbox_length: 0,
+            state_keys: 1,
+            state_bytes: 10,
+            reminders: Vec::new(),
+            last_turn: Some(TurnSummary {
+                method: Method::new("run").unwrap(),
+                at: Timestamp::from_unix_ms(1_500),
+                took: Duration::from_micros(1_250),
+            }),
+            last_error: Some(ErrorSummary {
+                at: Timestamp::EPOCH,
+                method: Method::new("run").unwrap(),
+                error: Error::new(Code::Internal, "secret path"),
+            }),
+        };
+        assert_eq!(
+            json(&Actor::from(&actor)),
+            "{\"type\":\"task\",\"id\":\"a/b\",\"lifecycle\":\"idle\",\"version\":2,\
+             \"sandbox_memory_bytes\":null,\"mailbox_length\":0,\"state_keys\":1,\"state_bytes\":10,\
+             \"reminders\":[],\"last_turn\":{\"method\":\"run\",\"at\":\"1970-01-01T00:00:01.500Z\",\
+             \"took_ms\":1.25},\"last_error\":{\"at\":\"1970-01-01T00:00:00.000Z\",\"method\":\"run\",\
+             \"code\":\"internal\",\"source\":\"host\",\
+             \"detail\":\"the host failed while it worked on this; its log says why\"}}"
+        );
+    }
+
+    #[test]
+    fn an_origin_is_shown_by_its_kind() {
+        let shown = |origin| json(&Origin::from(&origin));
+        assert_eq!(shown(SentBy::Client), r#"{"kind":"client"}"#);
+        assert_eq!(shown(SentBy::Timer("t".into())), r#"{"kind":"timer","name":"t"}"#);
+        assert_eq!(shown(SentBy::Reminder("r".into())), r#"{"kind":"reminder","name":"r"}"#);
+        let actor = SentBy::Actor(Address::parse("task", "1").unwrap());
+        assert_eq!(shown(actor), r#"{"kind":"actor","type":"task","id":"1"}"#);
+    }
+
+    #[test]
+    fn a_deployment_names_its_version() {
+        let version = VersionRecord {
+            number: 3,
+            component: ComponentInfo {
+                digest: Digest::from_bytes([0xab; 32]),
+                size_bytes: 9,
+                imports: vec![],
+            },
+            deployed_at: Timestamp::EPOCH,
+        };
+        let shown = json(&Deployed::new(&greenroom_core::ActorType::new("task").unwrap(), &version));
+        let digest = "ab".repeat(32);
+        assert_eq!(
+            shown,
+            format!(
+                "{{\"type\":\"task\",\"version\":3,\"digest\":\"{digest}\",\"size\":9,\"imports\":[],\
+                 \"deployed_at\":\"1970-01-01T00:00:00.000Z\"}}"
+            )
+        );
+    }
+
+    #[test]
+    fn no_limit_in_force_is_left_out() {
+        let limits = Limits::default();
+        let shown = limits_in_force(&limits);
+        let known = format!("{limits:#?}");
+        let names: Vec<&str> =
+            known.lines().filter_map(|line| line.trim().split_once(": ")).map(|it| it.0).collect();
+        for name in &names {
+            let found = shown.get(*name).or_else(|| shown.get(format!("{name}_ms")));
+            assert!(found.is_some(), "{name} is not shown");
+        }
+        assert_eq!(shown.as_object().unwrap().len(), names.len());
+    }
+}
