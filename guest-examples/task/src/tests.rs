@@ -9,7 +9,7 @@ fn task() -> TestHost<Task> {
     TestHost::new("task-123")
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[test]
 fn a_task_is_there_before_anybody_writes_to_it() {

@@ -78,23 +78,16 @@ impl<A: Actor> Activation<A> {
     }
 
     fn load(&self) -> Result<Loaded<A>> {
-        match self.host.state_get(ACTOR_KEY) {
-            Some(stored) => {
-                let actor = json::decode(&stored).map_err(|malformed| {
-                    let Activation { me, .. } = self;
-                    Failure::internal(format_args!(
-                        "the state of {me} can't be read as {}: {malformed}",
-                        A::NAME
-                    ))
-                })?;
-                Ok(Loaded { actor, stored })
-            }
-            None => {
-                let actor = A::default();
-                let stored = encode(&actor)?;
-                Ok(Loaded { actor, stored })
-            }
-        }
+        let Some(stored) = self.host.state_get(ACTOR_KEY) else {
+            let actor = A::default();
+            let stored = encode(&actor)?;
+            return Ok(Loaded { actor, stored });
+        };
+        let actor = json::decode(&stored).map_err(|malformed| {
+            let (me, name) = (&self.me, A::NAME);
+            Failure::internal(format_args!("the state of {me} can't be read as {name}: {malformed}"))
+        })?;
+        Ok(Loaded { actor, stored })
     }
 
     fn save_if_changed(&self, loaded: &mut Loaded<A>) -> Result {

@@ -18,6 +18,7 @@ pub struct Slot<A>(RefCell<Option<Activation<A>>>);
 
 impl<A: Actor> Slot<A> {
     /// Nobody yet.
+    #[allow(clippy::new_without_default)] // a static is made with it
     pub const fn new() -> Self {
         Slot(RefCell::new(None))
     }

@@ -35,10 +35,9 @@ impl Malformed {
 /// The problem in words. A line and a column help with broken syntax; elsewhere the path says more.
 fn problem(error: &serde_json::Error) -> String {
     let mut text = error.to_string();
-    if error.is_data()
-        && let Some(position) = text.rfind(" at line ")
-    {
-        text.truncate(position);
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    if error.is_data() && text.ends_with(&position) {
+        text.truncate(text.len() - position.len());
     }
     text
 }

@@ -112,3 +112,8 @@ pub mod __private {
     #[cfg(target_family = "wasm")]
     pub use crate::component::Slot;
 }
+
+/// The examples of the read-me compile, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

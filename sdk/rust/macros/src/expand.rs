@@ -21,6 +21,14 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let activate = activate.as_ref().map(|method| hook(&format_ident!("activate"), method));
     let deactivate = deactivate.as_ref().map(|method| hook(&format_ident!("deactivate"), method));
     quote! {
+        // What the macro asks for: `pub` marks methods, `self` is what they belong to, and arguments
+        // are owned, for they come from a message.
+        #[allow(
+            unreachable_pub,
+            clippy::must_use_candidate,
+            clippy::needless_pass_by_value,
+            clippy::unused_self
+        )]
         #block
 
         #[automatically_derived]

@@ -14,7 +14,7 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn actor(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let block = item.clone();
-    match model::read(arguments.into(), item.into()) {
+    match model::read(&arguments.into(), item.into()) {
         Ok(model) => expand::expand(&model).into(),
         Err(error) => {
             // The block stays as it is, so that the only errors are those about its methods.

@@ -60,7 +60,7 @@ impl Method {
 }
 
 /// Reads the attribute's arguments (there are none) and the block.
-pub(crate) fn read(arguments: TokenStream, item: TokenStream) -> Result<Model> {
+pub(crate) fn read(arguments: &TokenStream, item: TokenStream) -> Result<Model> {
     if !arguments.is_empty() {
         return Err(Error::new(arguments.span(), "`#[actor]` takes no arguments"));
     }
@@ -96,7 +96,7 @@ pub(crate) fn read(arguments: TokenStream, item: TokenStream) -> Result<Model> {
         let raw = ours.iter().find(|attribute| attribute.path().is_ident("raw"));
         match (role, raw) {
             (Some(_), Some(raw)) => {
-                errors.add(Error::new(raw.span(), "it is no method, so it has no payload"))
+                errors.add(Error::new(raw.span(), "it is no method, so it has no payload"));
             }
             (Some(role), None) => {
                 let method = errors.take(read_hook(function));
