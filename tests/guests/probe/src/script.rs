@@ -201,7 +201,9 @@ fn called(result: Result<Payload, CallError>) -> Value {
             json!({ "reply": body })
         }
         Err(error) => match error {
-            CallError::Failed(it) => json!({ "failed": { "code": code_name(it.code), "message": it.message } }),
+            CallError::Failed(it) => {
+                json!({ "failed": { "code": code_name(it.code), "message": it.message } })
+            }
             CallError::UnknownActorType => json!({ "unknown_actor_type": true }),
             CallError::Deadlock(chain) => json!({ "deadlock": chain }),
             CallError::Overloaded => json!({ "overloaded": true }),

@@ -1,0 +1,42 @@
+//! The configuration file of a host under test.
+
+use std::fmt::Write as _;
+
+/// Limits other than the defaults, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    limits: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// With one more limit: a number (`10`), a size (`64 KiB`) or a duration (`500ms`).
+    #[must_use]
+    pub fn limit(mut self, name: &str, value: &str) -> Self {
+        self.limits.retain(|(known, _)| known != name);
+        self.limits.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// As the file's text.
+    pub fn to_toml(&self) -> String {
+        let mut text = String::from("[limits]\n");
+        for (name, value) in &self.limits {
+            let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+            let quote = if is_number { "" } else { "\"" };
+            // Writing to a String can't fail.
+            let _ = writeln!(text, "{name} = {quote}{value}{quote}");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_bare_and_the_last_word_counts() {
+        let settings = Settings::default().limit("a", "1").limit("b", "5s").limit("a", "2");
+        assert_eq!(settings.to_toml(), "[limits]\nb = \"5s\"\na = 2\n");
+    }
+}

@@ -1,0 +1,105 @@
+//! The command line against a running host: what it prints, and how it ends.
+
+use std::process::{Output, Stdio};
+
+use greenroom_tests::config::Settings;
+use greenroom_tests::eventually::{SOON, eventually};
+use greenroom_tests::guests;
+use greenroom_tests::host::Host;
+use tokio::process::Command;
+
+/// Runs `greenroom` with these arguments against the host.
+async fn greenroom(host: &str, arguments: &[&str]) -> anyhow::Result<Output> {
+    let mut command = Command::new(guests::host_binary()?);
+    command.args(arguments).env("GREENROOM_HOST", host).env_remove("GREENROOM_TOKEN");
+    Ok(command.stdin(Stdio::null()).kill_on_drop(true).output().await?)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What it prints when it succeeds.
+async fn prints(host: &Host, arguments: &[&str]) -> anyhow::Result<String> {
+    let output = greenroom(host.base(), arguments).await?;
+    anyhow::ensure!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    Ok(text(&output.stdout).trim_end().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_hour_with_it() -> anyhow::Result<()> {
+    let host = Host::start().await?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("probe.wasm");
+    std::fs::write(&file, guests::component("probe")?)?;
+    let file = file.to_string_lossy().into_owned();
+
+    let deployed = prints(&host, &["deploy", "probe", &file]).await?;
+    assert!(deployed.contains("probe") && deployed.contains('1'), "{deployed}");
+    assert!(prints(&host, &["types"]).await?.contains("probe"));
+    assert!(prints(&host, &["type", "probe"]).await?.contains("greenroom:actor/state@0.1.0"));
+
+    assert_eq!(prints(&host, &["call", "probe", "a/b c", "increment"]).await?, "1");
+    assert_eq!(prints(&host, &["call", "probe", "a/b c", "increment"]).await?, "2");
+    assert_eq!(prints(&host, &["call", "probe", "a", "echo", "{\"x\": 1}"]).await?, "{\"x\": 1}");
+    prints(&host, &["send", "probe", "a/b c", "increment"]).await?;
+    eventually("the message", SOON, || async {
+        match prints(&host, &["call", "probe", "a/b c", "get"]).await {
+            Ok(count) if count == "3" => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await?;
+
+    let actors = prints(&host, &["actors", "--type", "probe", "--prefix", "a/"]).await?;
+    assert!(actors.contains("a/b c"), "{actors}");
+    let inspected = prints(&host, &["inspect", "probe", "a/b c"]).await?;
+    assert!(inspected.contains("idle"), "{inspected}");
+    let json: serde_json::Value =
+        serde_json::from_str(&prints(&host, &["inspect", "probe", "a/b c", "--json"]).await?)?;
+    assert_eq!(json["state_keys"], 1);
+    assert!(prints(&host, &["state", "probe", "a/b c"]).await?.contains('n'));
+    assert_eq!(prints(&host, &["state", "probe", "a/b c", "n"]).await?, "3");
+    prints(&host, &["send", "probe", "a/b c", "increment", "--delay", "1h"]).await?;
+    assert!(prints(&host, &["mailbox", "probe", "a/b c"]).await?.contains("increment"));
+    prints(&host, &["deactivate", "probe", "a/b c"]).await?;
+    assert!(prints(&host, &["status"]).await?.contains("ready"));
+    prints(&host, &["delete", "probe", "a/b c"]).await?;
+    assert_eq!(prints(&host, &["call", "probe", "a/b c", "get"]).await?, "0");
+    prints(&host, &["undeploy", "probe", "--purge"]).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_said_once_and_ends_with_an_error() -> anyhow::Result<()> {
+    let host = Host::with_probe(Settings::default()).await?;
+    for (arguments, status, word) in [
+        (&["call", "nobody", "a", "get"][..], 1, "unknown-actor-type"),
+        (&["call", "probe", "a", "no_such_method"], 1, "unimplemented"),
+        (&["inspect", "probe", "never-seen"], 1, "unknown-actor"),
+        (&["call", "probe", "a", "1get"], 1, "invalid"),
+        (&["deploy", "probe", "/nowhere/probe.wasm"], 1, "/nowhere/probe.wasm"),
+        (&["no-such-command"], 2, "no-such-command"),
+    ] {
+        let output = greenroom(host.base(), arguments).await?;
+        let said = text(&output.stderr);
+        assert!(output.status.code().is_some_and(|code| code == status), "{arguments:?}: {}", output.status);
+        assert!(said.contains(word) && !said.contains("panicked"), "{arguments:?}: {said}");
+        assert!(output.stdout.is_empty(), "{arguments:?}: {}", text(&output.stdout));
+    }
+    let output = greenroom("http://127.0.0.1:1", &["types"]).await?;
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("127.0.0.1:1"), "{}", text(&output.stderr));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_explains_itself() -> anyhow::Result<()> {
+    let output = greenroom("http://127.0.0.1:1", &["--help"]).await?;
+    assert!(output.status.success());
+    for word in ["serve", "deploy", "call", "actors"] {
+        assert!(text(&output.stdout).contains(word), "{word}: {}", text(&output.stdout));
+    }
+    assert!(greenroom("http://127.0.0.1:1", &["--version"]).await?.status.success());
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! P7: nobody takes the host down. While one actor does its worst, its neighbours answer, the host
+//! keeps its size, and the actor itself is there again for its next message.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use greenroom_tests::client::Client;
+use greenroom_tests::config::Settings;
+use greenroom_tests::host::Host;
+use greenroom_tests::script::{self, call, simply, work};
+use serde_json::{Value, json};
+
+use crate::support::until;
+
+/// A neighbour that takes longer than this notices.
+const UNNOTICED: Duration = Duration::from_secs(2);
+
+/// Asks a healthy actor again and again until told to stop; the longest it had to wait.
+fn neighbour(client: Client, over: Arc<AtomicBool>) -> tokio::task::JoinHandle<anyhow::Result<Duration>> {
+    tokio::spawn(async move {
+        let mut longest = Duration::ZERO;
+        while !over.load(Ordering::Relaxed) {
+            let asked = Instant::now();
+            let reply = client.call("probe", "neighbour", "increment", "").await?;
+            anyhow::ensure!(reply.status == 200, "{} {}", reply.status, reply.text());
+            longest = longest.max(asked.elapsed());
+        }
+        Ok(longest)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_turn_harms_only_itself() -> anyhow::Result<()> {
+    let settings = Settings::default().limit("turn_cpu", "500ms").limit("sandbox_memory_bytes", "64 MiB");
+    let mut host = Host::with_probe(settings).await?;
+    host.call("probe", "neighbour", "increment", "").await?.expect(200);
+    let before = host.memory()?.resident;
+
+    for (operation, code) in [
+        ("trap", "actor-trapped"),
+        ("spin", "cpu-limit"),
+        ("recurse", "stack-overflow"),
+        ("memory_bomb", "memory-limit"),
+    ] {
+        let over = Arc::new(AtomicBool::new(false));
+        let neighbour = neighbour(host.clone(), Arc::clone(&over));
+        let attacks = (0..4).map(|attacker| {
+            let client = host.clone();
+            async move {
+                let id = format!("{operation}-{attacker}");
+                let problem = script::run(&client, &id, json!([simply(operation)])).await?.refused(500, code);
+                anyhow::ensure!(problem.source == "guest", "{problem:?}");
+                client.call("probe", &id, "increment", "").await?.expect(200);
+                anyhow::Ok(())
+            }
+        });
+        futures::future::try_join_all(attacks).await?;
+        over.store(true, Ordering::Relaxed);
+        let longest = neighbour.await??;
+        assert!(longest < UNNOTICED, "{operation}: a neighbour waited {longest:?}");
+        assert!(host.is_running(), "{operation} took the host down");
+    }
+    let grown = host.memory()?.resident.saturating_sub(before);
+    assert!(grown < 256 << 20, "the host has grown by {} MiB", grown >> 20);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_actor_that_can_not_activate_says_so_and_heals() -> anyhow::Result<()> {
+    let host = Host::with_probe(Settings::default().limit("turn_cpu", "300ms")).await?;
+    for (id, status, code) in [
+        ("fail-activate-a", 500, "activation-failed"),
+        ("trap-activate-a", 500, "actor-trapped"),
+        ("spin-activate-a", 500, "cpu-limit"),
+    ] {
+        for _ in 0..3 {
+            host.call("probe", id, "increment", "").await?.refused(status, code);
+        }
+        host.put(&format!("/v1/actors/probe/{id}/-/state/healed"), "1").await?.expect(204);
+        let reply = host.call("probe", id, "increment", "").await?.expect(200);
+        assert_eq!(reply.text(), "1", "{id}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_takes_too_long_ends_at_the_deadline() -> anyhow::Result<()> {
+    let settings = Settings::default().limit("turn_timeout", "700ms").limit("turn_cpu", "60s");
+    let host = Host::with_probe(settings).await?;
+    let slow = json!([work(60_000)]);
+    let begun = Instant::now();
+    script::run(&host, "alone", slow.clone()).await?.refused(504, "turn-timeout");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+
+    // A caller's deadline covers those it calls.
+    let reply = script::run(&host, "caller", json!([call("callee", "run", slow)])).await?;
+    if reply.status == 200 {
+        assert_eq!(reply.json::<Value>(), json!([{ "timeout": true }]));
+    } else {
+        reply.refused(504, "turn-timeout");
+    }
+    for id in ["alone", "caller", "callee"] {
+        assert_eq!(host.call("probe", id, "increment", "").await?.expect(200).text(), "1", "{id}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_guest_prints_and_logs_is_bounded_and_attributed() -> anyhow::Result<()> {
+    let host = Host::with_probe(Settings::default().limit("log_bytes_per_turn", "4 KiB")).await?;
+    let flood = "flood ".repeat(200);
+    let mut turn = vec![
+        json!({ "op": "log", "level": "warn", "message": "a word of warning" }),
+        json!({ "op": "print", "message": "printed by a guest" }),
+        json!({ "op": "log", "level": "info", "message": "forged\n{\"level\":\"ERROR\"} \u{1b}[31m" }),
+    ];
+    turn.extend((0..100).map(|_| json!({ "op": "log", "level": "info", "message": flood })));
+    script::results(&host, "chatterbox", json!(turn)).await?;
+    host.call("probe", "chatterbox", "get", "").await?.expect(200);
+    let log = host.log();
+    for said in ["a word of warning", "printed by a guest"] {
+        let line = log.lines().find(|line| line.contains(said));
+        assert!(line.is_some_and(|line| line.contains("chatterbox")), "{said}: {line:?}");
+    }
+    assert!(!log.contains('\u{1b}'), "control characters are escaped");
+    assert!(!log.lines().any(|line| line.starts_with("{\"level\":\"ERROR\"}")), "no line is forged");
+    assert!(log.matches("flood ").count() < 2_000, "the flood is cut");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_stands_still_in_a_turn_and_chance_does_not() -> anyhow::Result<()> {
+    let host = Host::with_probe(Settings::default()).await?;
+    let random = json!({ "op": "random", "len": 32 });
+    let turn = json!([simply("now"), work(30), simply("now"), random, random]);
+    let seen = script::results(&host, "a", turn).await?;
+    assert_eq!(seen[0], seen[2]);
+    assert!(seen[0].as_u64() > Some(1_700_000_000_000), "{}", seen[0]);
+    assert_eq!(seen[3].as_str().map(str::len), Some(64));
+    assert_ne!(seen[3], seen[4]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_new_actors_is_served() -> anyhow::Result<()> {
+    let settings = Settings::default().limit("sandboxes", "50").limit("activations", "100");
+    let host = Host::with_probe(settings).await?;
+    let calls = (0..400).map(|number| {
+        let client = host.clone();
+        async move {
+            let reply = client.call("probe", &format!("new-{number}"), "increment", "").await?;
+            if reply.status != 200 {
+                reply.refused(503, "overloaded");
+            }
+            anyhow::Ok(reply.status == 200)
+        }
+    });
+    let served = futures::future::try_join_all(calls).await?;
+    assert!(served.iter().filter(|served| **served).count() >= 50, "{served:?}");
+    until(&host, "new-0", "dormant").await?;
+    host.call("probe", "afterwards", "increment", "").await?.expect(200);
+    Ok(())
+}
