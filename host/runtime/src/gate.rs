@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use greenroom_core::{Error, Payload};
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// Where a reply goes. Nobody may be listening any more; that is no error.
 pub(crate) type ReplySender = oneshot::Sender<Result<Payload, Error>>;
@@ -37,6 +37,7 @@ impl Held {
 #[derive(Default)]
 pub(crate) struct Gate {
     inner: Mutex<Inner>,
+    failing: Notify,
 }
 
 #[derive(Default)]
@@ -114,9 +115,15 @@ impl Gate {
             inner.failed.get_or_insert_with(|| error.clone());
             std::mem::take(&mut inner.held)
         };
+        self.failing.notify_one();
         for (_, held) in held {
             held.release(Err(error.clone()));
         }
+    }
+
+    /// Waits until it has failed. Cancel safe; for one waiter.
+    pub(crate) async fn failing(&self) {
+        self.failing.notified().await;
     }
 
     /// The number of the last durable write set.

@@ -25,6 +25,8 @@ mod residency;
 mod run_turn;
 mod scheduler;
 mod state;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod turn;
 mod types;

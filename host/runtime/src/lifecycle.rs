@@ -63,6 +63,8 @@ enum Next {
     Work(Work),
     Timer(Arc<str>, Timer),
     Idle,
+    /// A commit failed: nothing may be built on what is in memory any more.
+    Abandon,
 }
 
 /// Serves `activation` until it ends.
@@ -117,12 +119,10 @@ async fn run(dispatch: Arc<Dispatch>, activation: Arc<Activation>) -> Result<(),
             Next::Work(Work::Operation(operation, reply)) => actor.operate(operation, reply).await,
             Next::Work(Work::ReleaseSandbox) => actor.release_sandbox().await,
             Next::Work(Work::Deactivate) | Next::Idle => actor.leave().await,
+            Next::Abandon => return Err(Abandoned::CommitFailed),
         };
         if ended == Ended::Retired {
             return Ok(());
-        }
-        if actor.gate.failure().is_some() {
-            return Err(Abandoned::CommitFailed);
         }
     }
 }
@@ -164,6 +164,9 @@ impl Actor {
     /// Waits for something to do, or until it has been idle for long enough.
     async fn next(&mut self) -> Next {
         loop {
+            if self.gate.failure().is_some() {
+                return Next::Abandon;
+            }
             let now = Instant::now();
             let timer_due = {
                 let mut data = self.data.lock();
@@ -192,6 +195,7 @@ impl Actor {
             tokio::select! {
                 () = self.activation.mailbox.arrival() => {}
                 () = tokio::time::sleep_until(wake_at) => {}
+                () = self.gate.failing() => {}
             }
             self.activation.set_busy(true);
         }

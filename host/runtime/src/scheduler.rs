@@ -46,10 +46,10 @@ impl Scheduler {
         }
     }
 
-    /// Wakes actors when something of theirs is due, for as long as the node lives.
+    /// Wakes actors when something of theirs is due, until the node drains.
     pub(crate) async fn run(node: Weak<Dispatch>) {
         loop {
-            let Some(dispatch) = node.upgrade() else { return };
+            let Some(dispatch) = node.upgrade().filter(|dispatch| !dispatch.is_draining()) else { return };
             let scheduler = &dispatch.scheduler;
             let next = scheduler.noted_ms.load(Ordering::Relaxed);
             let now = dispatch.clock.now();

@@ -29,8 +29,8 @@ pub struct ModelStore {
 
 #[derive(Default)]
 struct Shared {
-    contents: Mutex<Contents>,
-    committed: Mutex<Vec<Vec<WriteSet>>>,
+    contents: Arc<Mutex<Contents>>,
+    committed: Arc<Mutex<Vec<Vec<WriteSet>>>>,
     faults: Faults,
 }
 
@@ -70,6 +70,15 @@ impl ModelStore {
     /// Forgets that the store was broken, as a restart after a repair does.
     pub fn mend(&self) {
         self.shared.faults.mend();
+    }
+
+    /// The store as the next process finds it: what was committed is there, and whatever the
+    /// process before still does fails.
+    #[must_use]
+    pub fn crash(&self) -> ModelStore {
+        self.break_down("the process that used it has crashed");
+        let (contents, committed) = (Arc::clone(&self.shared.contents), Arc::clone(&self.shared.committed));
+        ModelStore { shared: Arc::new(Shared { contents, committed, faults: Faults::default() }) }
     }
 
     /// How many batches were committed.

@@ -1,0 +1,137 @@
+//! P4: sent messages take effect exactly once, in order, and a poisonous one holds back nobody
+//! but its own sender.
+
+use std::time::Duration;
+
+use greenroom_core::{Code, Limits};
+
+use super::scripted::script;
+use super::world::{World, actor, limits, toolbox};
+
+#[tokio::test(start_paused = true)]
+async fn a_sent_message_arrives_once_and_in_order() {
+    let world = World::start().await;
+    for n in 0..20 {
+        world.call("a", "append_and_send", &format!("{n} b append {n}")).await.unwrap();
+    }
+    let all: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+    world.until_list("b", &all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert!(world.node.mailbox(&actor("b")).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_fails_sends_nothing() {
+    let world = World::start().await;
+    world.call("a", "append_and_send", "x b append seen").await.unwrap();
+    world.until_list("b", &["seen"]).await;
+    let failing = super::world::text("y nowhere append lost");
+    let method = greenroom_core::Method::new("append_and_send").unwrap();
+    world.engine.add(
+        "fails after sending",
+        script(|scene| async move {
+            let answer = toolbox(scene.clone()).await;
+            if scene.message.method.as_str() == "append_and_send" {
+                super::world::fails("after all")
+            } else {
+                answer
+            }
+        }),
+    );
+    world.node.deploy(&actor("a").actor_type, "fails after sending".into()).await.unwrap();
+    assert!(world.node.call(&actor("a"), method, failing).await.is_err());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(world.node.inspect(&actor("nowhere")).await.unwrap_err().code, Code::UnknownActor);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_before_a_crash_takes_effect_once_after_it() {
+    let mut world = World::start().await;
+    world.send("a", "append", "durable", 0).await.unwrap();
+    world.send("a", "append", "delayed", 60_000).await.unwrap();
+    world.crash().await;
+    world.until_list("a", &["durable"]).await;
+    world.crash().await;
+    tokio::time::sleep(Duration::from_secs(70)).await;
+    world.until_list("a", &["durable", "delayed"]).await;
+    world.crash().await;
+    tokio::time::sleep(Duration::from_secs(70)).await;
+    world.until_list("a", &["durable", "delayed"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_message_waits_its_time_and_holds_nothing_up() {
+    let world = World::start().await;
+    world.call("a", "send", "1000 b append later").await.unwrap();
+    world.call("a", "send", "0 b append now").await.unwrap();
+    world.until_list("b", &["now"]).await;
+    assert_eq!(world.node.mailbox(&actor("b")).await.unwrap().len(), 1);
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(world.call("b", "list", "").await.unwrap(), "now");
+    world.until_list("b", &["now", "later"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poisonous_message_holds_back_only_its_own_sender_and_then_dies() {
+    let limits = Limits { delivery_attempts: 3, retry_backoff: Duration::from_secs(1), ..limits() };
+    let world = World::with(limits, script(toolbox)).await;
+    world.call("a", "send", "0 b poison x").await.unwrap();
+    world.call("a", "send", "0 b append after-poison").await.unwrap();
+    world.call("c", "send", "0 b append from-c").await.unwrap();
+    world.send("b", "append", "from-outside", 0).await.unwrap();
+    world.until_list("b", &["from-c", "from-outside"]).await;
+    let waiting = world.node.mailbox(&actor("b")).await.unwrap();
+    assert_eq!(waiting.iter().map(|message| message.attempt).collect::<Vec<_>>(), [2, 1]);
+    world.until_list("b", &["from-c", "from-outside", "after-poison"]).await;
+    assert!(world.node.mailbox(&actor("b")).await.unwrap().is_empty());
+    let dead = world.store.dead_letters();
+    assert_eq!(dead.len(), 1);
+    assert_eq!(dead[0].message.attempt, 3);
+    assert!(dead[0].error.contains("poison x"), "{}", dead[0].error);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retried_message_keeps_its_id_and_counts_its_attempts_across_a_crash() {
+    let limits = Limits { retry_backoff: Duration::from_secs(10), ..limits() };
+    let mut world = World::with(limits, script(toolbox)).await;
+    world.send("b", "poison", "x", 0).await.unwrap();
+    let id = world.node.mailbox(&actor("b")).await.unwrap()[0].id;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.crash().await;
+    let waiting = world.node.mailbox(&actor("b")).await.unwrap();
+    assert_eq!((waiting[0].id, waiting[0].attempt), (id, 2));
+    assert!(waiting[0].due_in.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_messages_to_one_actor_all_arrive() {
+    let world = World::with(Limits { mailbox_capacity: 500, ..limits() }, script(toolbox)).await;
+    let mut expected = Vec::new();
+    for n in 0..300 {
+        expected.push(n.to_string());
+        world.call("a", "send", &format!("0 b append {n}")).await.unwrap();
+    }
+    world.until_list("b", &expected.iter().map(String::as_str).collect::<Vec<_>>()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_durable_mailbox_is_bounded_too() {
+    let world = World::with(Limits { mailbox_capacity: 5, ..limits() }, script(toolbox)).await;
+    for n in 0..5 {
+        world.send("b", "append", &n.to_string(), 60_000).await.unwrap();
+    }
+    assert_eq!(world.send("b", "append", "5", 60_000).await.unwrap_err().code, Code::MailboxFull);
+    let error = world.call("a", "send", "0 b append 6").await.unwrap_err();
+    assert!(error.detail.contains("mailbox_capacity"), "{error}");
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    world.until_list("b", &["0", "1", "2", "3", "4"]).await;
+    world.send("b", "append", "7", 0).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_receiver_learns_who_sent_it() {
+    let world = World::start().await;
+    world.call("a", "send", "0 b who").await.unwrap();
+    world.until_list("b", &["t/a#1"]).await;
+    world.call("b", "who", "").await.unwrap();
+    world.until_list("b", &["t/a#1", "client#1"]).await;
+}

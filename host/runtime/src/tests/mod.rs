@@ -1,0 +1,11 @@
+//! The runtime on a scripted sandbox, a model store and a simulated clock: every test runs in
+//! simulated time, and says in its name what must hold.
+
+mod gate;
+mod lifecycle;
+mod messaging;
+mod scheduled;
+mod scripted;
+mod simulation;
+mod turns;
+mod world;

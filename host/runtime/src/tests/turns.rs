@@ -1,0 +1,171 @@
+//! P1, P2, P6 and the bounds of a turn.
+
+use std::time::Duration;
+
+use greenroom_core::{Code, Limits};
+use tokio::time::Instant;
+
+use super::scripted::script;
+use super::world::{World, limits, toolbox};
+
+#[tokio::test(start_paused = true)]
+async fn one_actor_does_one_thing_at_a_time_in_arrival_order() {
+    let world = World::start().await;
+    let started = Instant::now();
+    let calls: Vec<_> = (0..5).map(|n| world.calling("a", "append_after", &format!("100 {n}"))).collect();
+    for (n, call) in calls.into_iter().enumerate() {
+        let list = call.await.unwrap().unwrap();
+        assert_eq!(list.split(' ').count(), n + 1, "{list}");
+    }
+    assert_eq!(world.call("a", "list", "").await.unwrap(), "0 1 2 3 4");
+    assert!(started.elapsed() >= Duration::from_millis(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn different_actors_run_in_parallel() {
+    let world = World::start().await;
+    let started = Instant::now();
+    let calls: Vec<_> = (0..50).map(|n| world.calling(&format!("a{n}"), "append_after", "100 x")).collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert!(started.elapsed() < Duration::from_millis(200), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_fails_leaves_no_trace_in_store_or_memory() {
+    let world = World::start().await;
+    world.call("a", "append", "kept").await.unwrap();
+    assert_eq!(world.call("a", "count", "").await.unwrap(), "1");
+    for (method, code) in
+        [("append_then_fail", Code::GuestConflict), ("append_then_trap", Code::ActorTrapped)]
+    {
+        assert_eq!(world.call("a", method, "lost").await.unwrap_err().code, code);
+        assert_eq!(world.call("a", "list", "").await.unwrap(), "kept", "{method}");
+        assert_eq!(world.call("a", "count", "").await.unwrap(), "1", "{method} kept the guest's memory");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_panics_in_the_host_ends_its_activation_only() {
+    let world = World::start().await;
+    world.call("a", "append", "kept").await.unwrap();
+    let waiting = world.calling("a", "append_after", "50 first");
+    let panicking = world.calling("a", "append_then_panic", "lost");
+    let behind = world.calling("a", "append", "behind");
+    assert!(waiting.await.unwrap().is_ok());
+    assert_eq!(panicking.await.unwrap().unwrap_err().code, Code::Internal);
+    assert_eq!(behind.await.unwrap().unwrap(), "kept first behind");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_past_its_deadline_is_stopped_and_forgotten() {
+    let world =
+        World::with(Limits { turn_timeout: Duration::from_secs(1), ..limits() }, script(toolbox)).await;
+    let late = world.calling("a", "append_after", "5000 late");
+    let behind = world.calling("a", "append", "behind");
+    let error = late.await.unwrap().unwrap_err();
+    assert_eq!(error.code, Code::TurnTimeout);
+    assert!(error.detail.contains("turn_timeout"), "{error}");
+    // It waited just as long, so it is not run any more.
+    assert_eq!(behind.await.unwrap().unwrap_err().code, Code::TurnTimeout);
+    assert_eq!(world.call("a", "append", "next").await.unwrap(), "next");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_hangs_up_does_not_cancel_its_turn() {
+    let world = World::start().await;
+    let call = world.calling("a", "append_after", "100 done");
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    call.abort();
+    world.until_list("a", &["done"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_mailbox_refuses_and_loses_nothing() {
+    let world = World::with(Limits { mailbox_capacity: 3, ..limits() }, script(toolbox)).await;
+    let running = world.calling("a", "append_after", "100 0");
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let waiting: Vec<_> = (1..=3).map(|n| world.calling("a", "append", &n.to_string())).collect();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let error = world.call("a", "append", "refused").await.unwrap_err();
+    assert_eq!(error.code, Code::MailboxFull);
+    assert!(error.detail.contains("mailbox_capacity"), "{error}");
+    assert!(world.call("b", "append", "x").await.is_ok(), "another actor was refused too");
+    running.await.unwrap().unwrap();
+    for call in waiting {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(world.call("a", "list", "").await.unwrap(), "0 1 2 3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_would_wait_for_itself_fails_at_once_with_the_chain() {
+    let world = World::start().await;
+    let started = Instant::now();
+    let myself = world.call("a", "call", "a list").await.unwrap();
+    assert_eq!(myself, r#"Deadlock("t/a → t/a")"#);
+    let circle = world.call("a", "call", "b call c call a list").await.unwrap();
+    assert_eq!(circle, r#"Deadlock("t/c → t/a → t/b → t/c")"#);
+    assert!(started.elapsed() < Duration::from_millis(100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_chains_that_wait_for_each_other_are_found() {
+    let world = World::start().await;
+    // Both are in a turn before either calls the other.
+    world.engine.add(
+        "slow caller",
+        script(|scene| async move {
+            if scene.message.method.as_str() == "slow_call" {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                let mut scene = scene;
+                scene.message.method = greenroom_core::Method::new("call").unwrap();
+                return toolbox(scene).await;
+            }
+            toolbox(scene).await
+        }),
+    );
+    let deployed =
+        world.node.deploy(&greenroom_core::ActorType::new("t").unwrap(), "slow caller".into()).await;
+    assert_eq!(deployed.unwrap().version.number, 2);
+    let started = Instant::now();
+    let (a, b) = (world.calling("a", "slow_call", "b list"), world.calling("b", "slow_call", "a list"));
+    let answers = [a.await.unwrap().unwrap(), b.await.unwrap().unwrap()];
+    assert_eq!(answers.iter().filter(|answer| answer.starts_with("Deadlock")).count(), 1, "{answers:?}");
+    assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_of_calls_is_bounded_in_depth_and_its_deadline_shrinks() {
+    let limits = Limits { call_depth: 3, turn_timeout: Duration::from_secs(10), ..limits() };
+    let world = World::with(limits, script(toolbox)).await;
+    let deep = world.call("a", "call", "b call c call d call e list").await.unwrap();
+    assert!(deep.starts_with("Deadlock") && deep.contains("call_depth"), "{deep}");
+    // The callee's deadline is sooner, so the caller lives to tell.
+    let started = Instant::now();
+    assert_eq!(world.call("a", "call", "b append_after 60000 x").await.unwrap(), "Timeout");
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_reach_the_guest_by_name() {
+    let world = World::with(Limits { state_bytes: 20, ..limits() }, script(toolbox)).await;
+    world.call("a", "append", "0123456789").await.unwrap();
+    let error = world.call("a", "append", "0123456789").await.unwrap_err();
+    assert!(error.detail.contains("state_bytes"), "{error}");
+    assert_eq!(world.call("a", "list", "").await.unwrap(), "0123456789");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_there_is_told_plainly() {
+    let world = World::start().await;
+    let nowhere = greenroom_core::Address::parse("unknown", "a").unwrap();
+    let method = || greenroom_core::Method::new("list").unwrap();
+    let error = world.node.call(&nowhere, method(), super::world::text("")).await.unwrap_err();
+    assert_eq!(error.code, Code::UnknownActorType);
+    assert_eq!(world.node.inspect(&super::world::actor("a")).await.unwrap_err().code, Code::UnknownActor);
+    let refused = world.call("refuses", "list", "").await.unwrap_err();
+    assert_eq!(refused.code, Code::ActivationFailed);
+    assert!(refused.detail.contains("not today"), "{refused}");
+}

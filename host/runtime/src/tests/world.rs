@@ -1,0 +1,277 @@
+//! A node over a model store, a scripted engine and a simulated clock, for one test.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use greenroom_core::sandbox::LogLevel;
+use greenroom_core::sandbox::RawAddress;
+use greenroom_core::{
+    ActorType, Address, Clock, Error, ErrorCode, Failure, Limits, Method, Payload, Timestamp,
+};
+use greenroom_store::ModelStore;
+use tokio::time::Instant;
+
+use super::scripted::{Answer, Scene, Script, ScriptedEngine, script};
+use crate::{Config, Node, Parts};
+
+/// Wall-clock time that runs with tokio's (paused) clock, and can be set by hand.
+pub(crate) struct SimulatedClock {
+    started: Instant,
+    shift_ms: AtomicI64,
+}
+
+/// A day in 2033.
+const STARTED_MS: u64 = 2_000_000_000_000;
+
+impl SimulatedClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(SimulatedClock { started: Instant::now(), shift_ms: AtomicI64::new(0) })
+    }
+
+    pub(crate) fn shift(&self, ms: i64) {
+        self.shift_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for SimulatedClock {
+    fn now(&self) -> Timestamp {
+        let elapsed = self.started.elapsed().as_millis() as u64;
+        Timestamp::from_unix_ms(
+            (STARTED_MS + elapsed).saturating_add_signed(self.shift_ms.load(Ordering::Relaxed)),
+        )
+    }
+}
+
+/// See the [module](self).
+pub(crate) struct World {
+    pub(crate) node: Node,
+    pub(crate) store: ModelStore,
+    pub(crate) engine: ScriptedEngine,
+    pub(crate) clock: Arc<SimulatedClock>,
+    pub(crate) limits: Limits,
+}
+
+pub(crate) fn limits() -> Limits {
+    Limits { idle_timeout: Duration::from_secs(3_600), ..Limits::default() }
+}
+
+impl World {
+    /// With `toolbox` deployed as the actor type `t`.
+    pub(crate) async fn start() -> World {
+        Self::with(limits(), script(toolbox)).await
+    }
+
+    pub(crate) async fn with(limits: Limits, script: Script) -> World {
+        let (store, engine, clock) = (ModelStore::new(), ScriptedEngine::default(), SimulatedClock::new());
+        let component = engine.add("first", script);
+        let node = start_node(&store, &engine, &clock, &limits).await;
+        node.deploy(&ActorType::new("t").unwrap(), component).await.unwrap();
+        World { node, store, engine, clock, limits }
+    }
+
+    /// Another node over the same store, as after a crash: whatever the old one still does, its
+    /// commits fail.
+    pub(crate) async fn crash(&mut self) {
+        self.store = self.store.crash();
+        self.node = start_node(&self.store, &self.engine, &self.clock, &self.limits).await;
+    }
+
+    pub(crate) async fn call(&self, id: &str, method: &str, body: &str) -> Result<String, Error> {
+        let reply = self.node.call(&actor(id), Method::new(method).unwrap(), text(body)).await?;
+        Ok(String::from_utf8(reply.body.to_vec()).unwrap())
+    }
+
+    pub(crate) async fn send(&self, id: &str, method: &str, body: &str, delay_ms: u64) -> Result<(), Error> {
+        let method = Method::new(method).unwrap();
+        self.node.send(&actor(id), method, text(body), Duration::from_millis(delay_ms)).await.map(drop)
+    }
+
+    /// A call in the background.
+    pub(crate) fn calling(
+        &self,
+        id: &str,
+        method: &str,
+        body: &str,
+    ) -> tokio::task::JoinHandle<Result<String, Error>> {
+        let (node, to) = (self.node.clone(), actor(id));
+        let (method, body) = (Method::new(method).unwrap(), text(body));
+        tokio::spawn(async move {
+            let reply = node.call(&to, method, body).await?;
+            Ok(String::from_utf8(reply.body.to_vec()).unwrap())
+        })
+    }
+
+    /// Waits in simulated time until an actor's list is as expected.
+    pub(crate) async fn until_list(&self, id: &str, expected: &[&str]) {
+        let expected = expected.join(" ");
+        let mut seen = String::new();
+        for _ in 0..2_000 {
+            seen = self.call(id, "list", "").await.unwrap_or_else(|error| error.to_string());
+            if seen == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the list of {id} is {seen:?}, not {expected:?}");
+    }
+}
+
+async fn start_node(
+    store: &ModelStore,
+    engine: &ScriptedEngine,
+    clock: &Arc<SimulatedClock>,
+    limits: &Limits,
+) -> Node {
+    let parts = Parts {
+        store: Arc::new(store.clone()),
+        engine: Arc::new(engine.clone()),
+        clock: Arc::clone(clock) as _,
+        resident_bytes: Arc::new(|| 0),
+    };
+    Node::start(parts, Config { limits: limits.clone(), ..Config::default() }).await.unwrap()
+}
+
+pub(crate) fn actor(id: &str) -> Address {
+    Address::parse("t", id).unwrap()
+}
+
+pub(crate) fn text(body: &str) -> Payload {
+    Payload::new("text/plain", body.to_owned())
+}
+
+pub(crate) fn answer(body: impl Into<String>) -> Answer {
+    Ok(Ok(text(&body.into())))
+}
+
+pub(crate) fn fails(message: impl Into<String>) -> Answer {
+    Ok(Err(Failure { code: ErrorCode::Conflict, message: message.into() }))
+}
+
+/// A guest for most tests. Its list is kept in the state key `list`, words joined by spaces.
+///
+/// | method | body | does |
+/// | --- | --- | --- |
+/// | `append` | word | appends it; answers with the list |
+/// | `append_after` | ms, word | sleeps first |
+/// | `append_then_fail`, `append_then_trap` | word | appends it, then fails or traps |
+/// | `poison` | word | always fails |
+/// | `list` | | answers with the list |
+/// | `call` | id, method, body | calls; answers with the reply or the error |
+/// | `append_and_call`, `append_and_send` | word, id, method, body | appends, then calls or sends |
+/// | `send` | ms, id, method, body | sends with a delay |
+/// | `remind`, `time` | name, delay, period, repetitions, method | sets a reminder or timer (0: none) |
+/// | `forget` | name | cancels a reminder |
+/// | `who` | | appends origin and attempt |
+/// | `count` | | counts in memory only |
+/// | `log` | text | logs it |
+pub(crate) async fn toolbox(scene: Scene) -> Answer {
+    let body = String::from_utf8(scene.message.payload.body.to_vec()).unwrap();
+    let words: Vec<&str> = body.split(' ').collect();
+    match scene.message.method.as_str() {
+        "append" => append(&scene, &body).await,
+        "append_after" => {
+            tokio::time::sleep(Duration::from_millis(words[0].parse().unwrap())).await;
+            append(&scene, words[1]).await
+        }
+        "append_then_fail" => {
+            append(&scene, &body).await?.unwrap();
+            fails("as asked")
+        }
+        "append_then_trap" => {
+            append(&scene, &body).await?.unwrap();
+            Err(greenroom_core::sandbox::Trap::Crashed("unreachable".into()))
+        }
+        "append_then_panic" => {
+            append(&scene, &body).await?.unwrap();
+            panic!("as asked");
+        }
+        "poison" => fails(format!("poison {body}")),
+        "list" => answer(list(&scene).await?),
+        "call" => call(&scene, &words).await,
+        "append_and_call" => {
+            append(&scene, words[0]).await?.unwrap();
+            call(&scene, &words[1..]).await
+        }
+        "append_and_send" => {
+            append(&scene, words[0]).await?.unwrap();
+            send(&scene, 0, &words[1..]).await
+        }
+        "send" => send(&scene, words[0].parse().unwrap(), &words[1..]).await,
+        "remind" | "time" => {
+            let number = |at: usize| words[at].parse::<u64>().unwrap();
+            let schedule = greenroom_core::sandbox::RawSchedule {
+                delay_ms: number(1),
+                period_ms: Some(number(2)).filter(|ms| *ms > 0),
+                repetitions: Some(number(3) as u32).filter(|count| *count > 0),
+            };
+            let (name, method) = (words[0].to_owned(), words[4].to_owned());
+            let set = if scene.message.method.as_str() == "remind" {
+                scene.host.reminder_set(name.clone(), schedule, method, text(&name))
+            } else {
+                scene.host.timer_set(name.clone(), schedule, method, text(&name))
+            };
+            answer(format!("{:?}", host(set)?))
+        }
+        "forget" => answer(host(scene.host.reminder_cancel(body))?.to_string()),
+        "reminders" => {
+            let names = host(scene.host.reminder_list())?;
+            answer(names.iter().map(|reminder| &*reminder.name).collect::<Vec<_>>().join(" "))
+        }
+        "who" => {
+            let word = match &scene.message.origin {
+                greenroom_core::Origin::Client => "client".to_owned(),
+                greenroom_core::Origin::Actor(sender) => sender.to_string(),
+                greenroom_core::Origin::Reminder(name) | greenroom_core::Origin::Timer(name) => {
+                    name.to_string()
+                }
+            };
+            append(&scene, &format!("{word}#{}", scene.message.attempt)).await
+        }
+        "count" => {
+            let mut memory = scene.memory.lock();
+            *memory += 1;
+            answer(memory.to_string())
+        }
+        "log" => {
+            scene.host.log(LogLevel::Info, &body);
+            answer("")
+        }
+        other => fails(format!("no method {other}")),
+    }
+}
+
+/// Gives the turn up when the host does.
+pub(crate) fn host<T>(result: Result<T, Error>) -> Result<T, greenroom_core::sandbox::Trap> {
+    result.map_err(greenroom_core::sandbox::Trap::Host)
+}
+
+async fn list(scene: &Scene) -> Result<String, greenroom_core::sandbox::Trap> {
+    let list = host(scene.host.state_get("list".into()).await)?.unwrap_or_default();
+    Ok(String::from_utf8(list.to_vec()).unwrap())
+}
+
+async fn append(scene: &Scene, word: &str) -> Answer {
+    let list = format!("{} {word}", list(scene).await?);
+    let list = list.trim_start().to_owned();
+    match host(scene.host.state_set("list".into(), list.clone().into()).await)? {
+        Ok(()) => answer(list),
+        Err(limit) => fails(limit.0),
+    }
+}
+
+async fn call(scene: &Scene, words: &[&str]) -> Answer {
+    let to = RawAddress { actor_type: "t".into(), id: words[0].into() };
+    match host(scene.host.call(to, words[1].into(), text(&words[2..].join(" "))).await)? {
+        Ok(reply) => Ok(Ok(reply)),
+        Err(error) => answer(format!("{error:?}")),
+    }
+}
+
+async fn send(scene: &Scene, delay_ms: u64, words: &[&str]) -> Answer {
+    let to = RawAddress { actor_type: "t".into(), id: words[0].into() };
+    match host(scene.host.send(to, words[1].into(), text(&words[2..].join(" ")), delay_ms).await)? {
+        Ok(()) => answer("sent"),
+        Err(limit) => fails(limit.0),
+    }
+}
