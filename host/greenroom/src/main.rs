@@ -1,2 +1,28 @@
-//! Placeholder.
-fn main() {}
+//! The greenroom binary: the host, and the commands that talk to one.
+//!
+//! Exit codes: 0 done; 1 the host refused, or can't start; 2 the command line or the configuration
+//! is not valid; 3 the host can't be reached; 70 the store failed while the host ran; 130 stopped
+//! by a second signal.
+
+mod cli;
+mod client;
+mod logging;
+mod process;
+mod serve;
+mod settings;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        // The compiling child: no runtime, no log, nothing but its work.
+        Command::CompileComponent => greenroom_sandbox::compile_component_child(),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Client(command) => client::run(command),
+    }
+}

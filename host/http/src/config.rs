@@ -68,7 +68,7 @@ impl Default for Bounds {
             body_bytes_per_second: 16 << 10,
             body_memory_bytes: 256 << 20,
             write_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_mins(1),
             http2_streams: 128,
         }
     }

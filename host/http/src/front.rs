@@ -21,6 +21,9 @@ use crate::connection::Activity;
 use crate::guard::Guard;
 use crate::problem::Problem;
 
+/// What HTTP/1.1 spends on a header field besides its name and value.
+const FIELD_BYTES: usize = ": \r\n".len();
+
 /// What stands between connections and routes.
 pub(crate) struct Front {
     router: Router,
@@ -57,8 +60,6 @@ impl Front {
                 format!("the request has more header fields than headers allows: {}", self.headers),
             ));
         }
-        // What HTTP/1.1 spends on a field besides its name and value.
-        const FIELD_BYTES: usize = ": \r\n".len();
         let path = parts.uri.path_and_query().map_or(0, |path| path.as_str().len());
         let fields =
             parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD_BYTES);

@@ -198,7 +198,7 @@ mod tests {
         peer.write_all(&[b'x'; 100]).await.unwrap();
         let mut some = [0; 100];
         ours.read_exact(&mut some).await.unwrap();
-        let rest = tokio::time::timeout(Duration::from_secs(60), ours.read(&mut some)).await;
+        let rest = tokio::time::timeout(Duration::from_mins(1), ours.read(&mut some)).await;
         assert!(rest.is_err(), "still open after a minute");
     }
 

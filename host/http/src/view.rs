@@ -221,7 +221,8 @@ impl From<&ActorTypeView> for ActorType {
 /// One version of an actor type.
 #[derive(Serialize)]
 struct Version {
-    version: u32,
+    #[serde(rename = "version")]
+    number: u32,
     digest: String,
     size: u64,
     imports: Vec<String>,
@@ -231,7 +232,7 @@ struct Version {
 impl From<&VersionRecord> for Version {
     fn from(version: &VersionRecord) -> Self {
         Version {
-            version: version.number,
+            number: version.number,
             digest: version.component.digest.to_string(),
             size: version.component.size_bytes,
             imports: version.component.imports.clone(),

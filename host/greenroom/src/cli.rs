@@ -1,0 +1,302 @@
+//! The command line, as `--help` shows it. Nothing here does anything.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const EXIT_CODES: &str = "Exit codes:
+  0    done
+  1    the host refused, or can't start; the message says what to do
+  2    the command line or the configuration is not valid
+  3    the host can't be reached
+  70   serve: the store failed, and the host stopped so as not to lose anything
+  130  serve: a second signal came while it was stopping";
+
+const ABOUT: &str = "Virtual actors written in any language that compiles to a WebAssembly component.
+
+Start a host, deploy a component under a name, and call its actors; none of them needs to be created:
+
+  greenroom serve &
+  greenroom deploy task task.wasm
+  greenroom call task task-123 update_status '{\"status\":\"done\"}'";
+
+/// Virtual actors in any language.
+#[derive(Parser, Debug)]
+#[command(version, about, long_about = ABOUT, after_long_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What is to be done.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a host.
+    Serve(Serve),
+    /// Compile one component from stdin; started by the host itself.
+    #[command(hide = true)]
+    CompileComponent,
+    #[command(flatten)]
+    Client(ClientCommand),
+}
+
+const SERVE_ABOUT: &str = "Run a host.
+
+Prints `listening on http://ADDRESS` when it is ready; its log goes to stderr. SIGTERM or SIGINT stops \
+it after the turns under way; a second one stops it at once, which loses nothing that was acknowledged.
+
+A setting comes from the command line, else from its environment variable, else from the configuration \
+file, else from its default. docs/configuration.md lists all.";
+
+const SERVE_EXAMPLES: &str = "Examples:
+  greenroom serve
+  greenroom serve --data /var/lib/greenroom --config /etc/greenroom.toml
+  greenroom serve --listen 127.0.0.1:0 --set limits.turn_timeout=5s
+  GREENROOM_TOKENS=$(openssl rand -hex 32) greenroom serve --listen 0.0.0.0:7070";
+
+/// Arguments of `serve`.
+#[derive(Args, Debug, Default)]
+#[command(long_about = SERVE_ABOUT, after_long_help = SERVE_EXAMPLES)]
+pub(crate) struct Serve {
+    /// Directory of everything durable; made when it is not there.
+    #[arg(
+        long,
+        value_name = "DIR",
+        help = "Directory of everything durable; made when it is not there [default: ./greenroom-data] \
+                [env: GREENROOM_DATA]"
+    )]
+    pub(crate) data: Option<PathBuf>,
+    /// Address to listen on.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        help = "Address to listen on, port 0 for any; other than loopback needs tokens \
+                [default: 127.0.0.1:7070] [env: GREENROOM_LISTEN]"
+    )]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "FILE", env = "GREENROOM_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// What to log.
+    #[arg(
+        long,
+        value_name = "FILTER",
+        help = "What to log, for example `info,greenroom_runtime=debug` [default: info] [env: GREENROOM_LOG]"
+    )]
+    pub(crate) log: Option<String>,
+    /// How to log it.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        help = "`pretty` or `json` [default: pretty] [env: GREENROOM_LOG_FORMAT]"
+    )]
+    pub(crate) log_format: Option<String>,
+    /// Any other setting, for example `limits.turn_timeout=5s`; can be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// Which host, and how to show what it answers.
+#[derive(Args, Debug)]
+pub(crate) struct Connection {
+    /// The host
+    #[arg(long, value_name = "URL", env = "GREENROOM_HOST", default_value = "http://127.0.0.1:7070")]
+    pub(crate) host: String,
+    /// One of the host's tokens, where it has any
+    #[arg(long, value_name = "TOKEN", env = "GREENROOM_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Print JSON as the host answers it; of lists, one item a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which actor.
+#[derive(Args, Debug)]
+pub(crate) struct Actor {
+    /// The actor type
+    #[arg(value_name = "TYPE")]
+    pub(crate) actor_type: String,
+    /// The actor id
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
+    pub(crate) id: String,
+}
+
+/// A message to an actor.
+#[derive(Args, Debug)]
+pub(crate) struct Message {
+    #[command(flatten)]
+    pub(crate) to: Actor,
+    /// The method
+    pub(crate) method: String,
+    /// The payload; `-` reads it from stdin
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) body: Option<String>,
+    /// Media type of the payload
+    #[arg(long, value_name = "TYPE", default_value = "application/json")]
+    pub(crate) content_type: String,
+}
+
+/// The commands that talk to a host.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ClientCommand {
+    /// Deploy a component as the next version of an actor type.
+    #[command(
+        long_about = "Deploy a component as the next version of an actor type.\n\nIts actors take the new version at \
+                      their next turn, with state and mailbox kept. The bytes of the active version again change \
+                      nothing.",
+        after_long_help = "Example:\n  greenroom deploy task target/wasm32-wasip2/release/task.wasm"
+    )]
+    Deploy {
+        /// The actor type
+        #[arg(value_name = "TYPE")]
+        actor_type: String,
+        /// The component
+        file: PathBuf,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// List actor types.
+    #[command(after_long_help = "Example:\n  greenroom types")]
+    Types {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Show an actor type and its versions.
+    #[command(after_long_help = "Example:\n  greenroom type task")]
+    Type {
+        /// The actor type
+        #[arg(value_name = "TYPE")]
+        actor_type: String,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Remove an actor type.
+    #[command(after_long_help = "Examples:\n  greenroom undeploy task\n  greenroom undeploy task --purge")]
+    Undeploy {
+        /// The actor type
+        #[arg(value_name = "TYPE")]
+        actor_type: String,
+        /// Remove all that its actors have stored, too
+        #[arg(long)]
+        purge: bool,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Ask an actor, wait for its reply and print it.
+    #[command(after_long_help = "Examples:
+  greenroom call task task-123 get_status
+  greenroom call task task-123 update_status '{\"status\":\"done\"}'
+  greenroom call photo 7 store - --content-type image/png < photo.png")]
+    Call {
+        #[command(flatten)]
+        message: Message,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Tell an actor: returns when the message is durable, before it is processed.
+    #[command(after_long_help = "Examples:
+  greenroom send task task-123 close
+  greenroom send task task-123 remind '{\"text\":\"call back\"}' --delay 1h")]
+    Send {
+        #[command(flatten)]
+        message: Message,
+        /// Deliver it no sooner than this from now, for example `5s` or `1h 30m`
+        #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+        delay: Option<std::time::Duration>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// List actors that have anything stored or are active.
+    #[command(
+        after_long_help = "Examples:\n  greenroom actors\n  greenroom actors --type task --prefix task-1"
+    )]
+    Actors {
+        /// Only of this actor type
+        #[arg(long = "type", value_name = "TYPE")]
+        actor_type: Option<String>,
+        /// Only those whose id begins with this
+        #[arg(long)]
+        prefix: Option<String>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Show what an actor is and does.
+    #[command(after_long_help = "Example:\n  greenroom inspect task task-123")]
+    Inspect {
+        #[command(flatten)]
+        actor: Actor,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// List the keys of an actor's committed state, or print one value.
+    #[command(after_long_help = "Examples:
+  greenroom state task task-123
+  greenroom state task task-123 --prefix notes/
+  greenroom state task task-123 notes/1")]
+    State {
+        #[command(flatten)]
+        actor: Actor,
+        /// Print the value of this key
+        #[arg(allow_hyphen_values = true)]
+        key: Option<String>,
+        /// List only keys that begin with this
+        #[arg(long, conflicts_with = "key")]
+        prefix: Option<String>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// List the messages that wait for an actor.
+    #[command(after_long_help = "Example:\n  greenroom mailbox task task-123")]
+    Mailbox {
+        #[command(flatten)]
+        actor: Actor,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Let go of an actor's memory now; what it has stored is kept.
+    #[command(after_long_help = "Example:\n  greenroom deactivate task task-123")]
+    Deactivate {
+        #[command(flatten)]
+        actor: Actor,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Remove all that an actor has stored: state, reminders and mailbox.
+    #[command(after_long_help = "Example:\n  greenroom delete task task-123")]
+    Delete {
+        #[command(flatten)]
+        actor: Actor,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Show what a host is and whether it takes work.
+    #[command(after_long_help = "Example:\n  greenroom status --host http://127.0.0.1:7070")]
+    Status {
+        #[command(flatten)]
+        connection: Connection,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent_and_explains_itself() {
+        let mut command = Cli::command();
+        command.clone().debug_assert();
+        for subcommand in command.get_subcommands_mut().filter(|subcommand| !subcommand.is_hide_set()) {
+            let help = subcommand.render_long_help().to_string();
+            assert!(help.contains("Example"), "{} has no example", subcommand.get_name());
+        }
+    }
+
+    #[test]
+    fn ids_and_payloads_may_begin_with_a_hyphen() {
+        let parsed = Cli::try_parse_from(["greenroom", "call", "task", "-", "run", "-1"]).unwrap();
+        let Command::Client(ClientCommand::Call { message, .. }) = parsed.command else { panic!("no call") };
+        assert_eq!((message.to.id.as_str(), message.body.as_deref()), ("-", Some("-1")));
+    }
+}

@@ -1,0 +1,140 @@
+//! One request to a host and its answer. Answers above 399 become a [`Failure`] with the host's
+//! own words.
+
+use std::io::Read;
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::http::{HeaderName, HeaderValue};
+use ureq::{Agent, SendBody};
+
+use super::failure::{Failure, Refusal};
+use crate::cli::Connection;
+
+/// How long a host may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Largest answer that is read; the host's own limits are below.
+const ANSWER_BYTES_MAX: u64 = 4 << 30;
+
+/// A host to ask.
+pub(super) struct Host {
+    agent: Agent,
+    url: String,
+    token: Option<String>,
+}
+
+/// What to ask it.
+pub(super) struct Request {
+    method: &'static str,
+    /// Path and query, percent-encoded.
+    pub(super) path: String,
+    headers: Vec<(&'static str, String)>,
+    body: Option<Vec<u8>>,
+}
+
+/// What it answers.
+#[derive(Debug)]
+pub(super) struct Reply {
+    /// The HTTP status, below 400.
+    pub(super) status: u16,
+    /// The body.
+    pub(super) body: Vec<u8>,
+}
+
+impl Request {
+    /// A request without a body.
+    pub(super) fn new(method: &'static str, path: impl Into<String>) -> Self {
+        Request { method, path: path.into(), headers: Vec::new(), body: None }
+    }
+
+    /// The same with a header.
+    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    /// The same with a body of that media type.
+    pub(super) fn content_type(self, value: &str) -> Self {
+        self.header("content-type", value)
+    }
+
+    /// The same with a body.
+    pub(super) fn body(mut self, body: Vec<u8>) -> Self {
+        self.body = Some(body);
+        self
+    }
+}
+
+impl Reply {
+    /// The body as JSON.
+    pub(super) fn json(&self) -> Result<Value, Failure> {
+        serde_json::from_slice(&self.body).map_err(|_| Failure::NotGreenroom)
+    }
+}
+
+impl Host {
+    /// A host as the command line names it.
+    pub(super) fn new(connection: &Connection) -> Result<Self, Failure> {
+        let url = connection.host.trim_end_matches('/');
+        if !url.starts_with("http://") || url.len() == "http://".len() {
+            return Err(Failure::Usage(format!(
+                "--host {url:?} is not a host; it begins with http://, for example http://127.0.0.1:7070"
+            )));
+        }
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .max_redirects(0)
+            .proxy(None)
+            .user_agent(concat!("greenroom/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        Ok(Host { agent, url: url.to_owned(), token: connection.token.clone() })
+    }
+
+    /// Asks, and waits for the answer.
+    pub(super) fn ask(&self, mut request: Request) -> Result<Reply, Failure> {
+        match request.body.take() {
+            None => self.run(request, ()),
+            Some(body) => self.run(request, body),
+        }
+    }
+
+    /// Asks with a body of `length` bytes that is read while it is sent.
+    pub(super) fn ask_with_reader(
+        &self,
+        request: Request,
+        body: impl Read + 'static,
+        length: usize,
+    ) -> Result<Reply, Failure> {
+        let request = request.header("content-length", &length.to_string());
+        self.run(request, SendBody::from_owned_reader(body))
+    }
+
+    fn run(&self, request: Request, body: impl ureq::AsSendBody) -> Result<Reply, Failure> {
+        let mut building = ureq::http::Request::builder()
+            .method(request.method)
+            .uri(format!("{}{}", self.url, request.path));
+        let token = self.token.as_ref().map(|token| ("authorization", format!("Bearer {token}")));
+        for (name, value) in request.headers.into_iter().chain(token) {
+            let value = HeaderValue::try_from(value).map_err(|_| {
+                Failure::Usage(format!("the value for {name} has characters that no header takes"))
+            })?;
+            building = building.header(HeaderName::from_static(name), value);
+        }
+        let built =
+            building.body(body).map_err(|error| Failure::Usage(format!("no valid request: {error}")))?;
+        let unreachable =
+            |error: ureq::Error| Failure::Unreachable { host: self.url.clone(), why: error.to_string() };
+        let mut response = self.agent.run(built).map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let retry_after =
+            response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body =
+            response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec().map_err(unreachable)?;
+        if status < 400 {
+            return Ok(Reply { status, body });
+        }
+        Err(Refusal::parse(status, &body, retry_after).map_or(Failure::NotGreenroom, Failure::Refused))
+    }
+}

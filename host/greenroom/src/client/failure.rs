@@ -1,0 +1,140 @@
+//! Why a command did not do what it was asked, in words that say what to do next.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The command can't be sent as it is.
+    Usage(String),
+    /// Nobody answers.
+    Unreachable {
+        /// Where.
+        host: String,
+        /// What the system says.
+        why: String,
+    },
+    /// The host answered with a problem.
+    Refused(Refusal),
+    /// Something answered, but not as a Greenroom host does.
+    NotGreenroom,
+    /// Our output is no longer read.
+    NobodyReads,
+}
+
+/// A problem document.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    status: u16,
+    code: String,
+    source: String,
+    retry: String,
+    detail: String,
+    retry_after: Option<String>,
+}
+
+impl Failure {
+    /// The code that the process ends with.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Failure::NobodyReads => 0,
+            Failure::Refused(_) | Failure::NotGreenroom => 1,
+            Failure::Usage(_) => 2,
+            Failure::Unreachable { .. } => 3,
+        }
+    }
+}
+
+impl Refusal {
+    /// Reads a problem document.
+    pub(super) fn parse(status: u16, body: &[u8], retry_after: Option<String>) -> Option<Self> {
+        let document: Value = serde_json::from_slice(body).ok()?;
+        let text = |name: &str| document[name].as_str().map(str::to_owned);
+        Some(Refusal {
+            status,
+            code: text("code")?,
+            source: text("source")?,
+            retry: text("retry")?,
+            detail: text("detail")?,
+            retry_after,
+        })
+    }
+
+    /// What to do next.
+    fn next(&self) -> String {
+        match (self.code.as_str(), self.retry.as_str(), &self.retry_after) {
+            ("unauthenticated", ..) => {
+                "give one of the host's tokens with --token or GREENROOM_TOKEN".to_owned()
+            }
+            ("actor-type-in-use", ..) => "delete those actors, or undeploy with --purge".to_owned(),
+            ("unknown-actor-type", ..) => {
+                "`greenroom types` lists what is deployed, `greenroom deploy` deploys".to_owned()
+            }
+            (_, "later", Some(seconds)) => format!("nothing happened; try again in {seconds} s"),
+            (_, "later", None) => "nothing happened; try again".to_owned(),
+            (_, "with-key", _) => {
+                "it may have taken effect; look at the actor before you repeat it".to_owned()
+            }
+            _ => "the same request fails again; change it first".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Usage(reason) => write!(f, "error: {reason}"),
+            Failure::Unreachable { host, why } => write!(
+                f,
+                "error: can't reach {host}: {why}\n  next: start one with `greenroom serve`, or name another with --host"
+            ),
+            Failure::Refused(refusal) => write!(
+                f,
+                "error: {}\n  code: {} (status {}, by the {})\n  next: {}",
+                refusal.detail,
+                refusal.code,
+                refusal.status,
+                refusal.source,
+                refusal.next()
+            ),
+            Failure::NotGreenroom => {
+                write!(
+                    f,
+                    "error: what answers there does not answer as a Greenroom host\n  next: check --host"
+                )
+            }
+            Failure::NobodyReads => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(code: &str, retry: &str, retry_after: Option<&str>) -> String {
+        let body = format!(r#"{{"code":"{code}","source":"host","retry":"{retry}","detail":"why"}}"#);
+        Failure::Refused(Refusal::parse(503, body.as_bytes(), retry_after.map(str::to_owned)).unwrap())
+            .to_string()
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do_next() {
+        assert_eq!(
+            told("overloaded", "later", Some("1")),
+            "error: why\n  code: overloaded (status 503, by the host)\n  next: nothing happened; try again in 1 s"
+        );
+        assert!(told("turn-timeout", "with-key", None).contains("look at the actor"));
+        assert!(told("conflict", "never", None).contains("change it first"));
+        assert!(told("unauthenticated", "never", None).contains("--token"));
+    }
+
+    #[test]
+    fn what_is_no_problem_document_is_not_taken_for_one() {
+        for body in ["", "<html>", "{}", "[]", r#"{"code":"x"}"#] {
+            assert_eq!(Refusal::parse(502, body.as_bytes(), None), None, "{body}");
+        }
+    }
+}

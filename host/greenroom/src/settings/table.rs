@@ -1,0 +1,206 @@
+//! Every setting: its key, where it is kept, and what it means. The documentation is made of this
+//! table, and the environment variables are named after it.
+
+use greenroom_http::Token;
+
+use super::{LogFormat, Settings};
+use crate::units;
+
+/// One setting.
+pub(super) struct Setting {
+    /// Its name in the configuration file, with the table it stands in: `limits.payload_bytes`.
+    pub(super) key: &'static str,
+    /// What it means.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the documentation is made of it, by a test"))]
+    pub(super) meaning: &'static str,
+    /// Sets it from text.
+    pub(super) set: fn(&mut Settings, &str) -> Result<(), String>,
+    /// Shows its value as it can be written.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the documentation is made of it, by a test"))]
+    pub(super) show: fn(&Settings) -> String,
+}
+
+impl Setting {
+    /// Its environment variable.
+    pub(super) fn variable(&self) -> String {
+        format!("GREENROOM_{}", self.key.replace('.', "_").to_ascii_uppercase())
+    }
+}
+
+/// The setting of that key.
+pub(super) fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+/// A value of a limit, whichever integer it is kept in.
+trait Value: Sized {
+    fn from_u64(value: u64) -> Result<Self, String>;
+    fn to_u64(&self) -> u64;
+}
+
+macro_rules! integer_values {
+    ($($integer:ty)*) => {$(
+        impl Value for $integer {
+            fn from_u64(value: u64) -> Result<Self, String> {
+                Self::try_from(value).map_err(|_| format!("it may be at most {}", Self::MAX))
+            }
+            fn to_u64(&self) -> u64 {
+                *self as u64
+            }
+        }
+    )*};
+}
+
+integer_values!(u32 u64 usize);
+
+macro_rules! setter {
+    (bytes $($field:ident).+) => {
+        |settings, text| { settings.$($field).+ = Value::from_u64(units::bytes(text)?)?; Ok(()) }
+    };
+    (count $($field:ident).+) => {
+        |settings, text| { settings.$($field).+ = Value::from_u64(units::count(text)?)?; Ok(()) }
+    };
+    (duration $($field:ident).+) => {
+        |settings, text| { settings.$($field).+ = units::duration(text)?; Ok(()) }
+    };
+}
+
+macro_rules! shower {
+    (bytes $($field:ident).+) => { |settings| units::show_bytes(settings.$($field).+.to_u64()) };
+    (count $($field:ident).+) => { |settings| settings.$($field).+.to_string() };
+    (duration $($field:ident).+) => { |settings| units::show_duration(settings.$($field).+) };
+}
+
+macro_rules! settings {
+    ([$($special:expr),* $(,)?] $($key:literal $kind:ident $($field:ident).+ $meaning:literal;)*) => {
+        /// Every setting, in the order of the documentation.
+        pub(super) const SETTINGS: &[Setting] = &[
+            $($special,)*
+            $(Setting {
+                key: $key,
+                meaning: $meaning,
+                set: setter!($kind $($field).+),
+                show: shower!($kind $($field).+),
+            },)*
+        ];
+    };
+}
+
+const DATA: Setting = Setting {
+    key: "data",
+    meaning: "Directory of everything durable; made when it is not there.",
+    set: |settings, text| {
+        if text.is_empty() {
+            return Err("it must name a directory".to_owned());
+        }
+        settings.data = text.into();
+        Ok(())
+    },
+    show: |settings| settings.data.display().to_string(),
+};
+
+const LISTEN: Setting = Setting {
+    key: "listen",
+    meaning: "Address and port of the API; port 0 takes any free one. Other than loopback needs `tokens`.",
+    set: |settings, text| {
+        settings.listen = text
+            .parse()
+            .map_err(|_| format!("{text:?} is not an address, for example 127.0.0.1:7070 or [::1]:7070"))?;
+        Ok(())
+    },
+    show: |settings| settings.listen.to_string(),
+};
+
+const TOKENS: Setting = Setting {
+    key: "tokens",
+    meaning: "Who may use the API: each request needs one of them as `Authorization: Bearer`. In the file a list, \
+              in the environment separated by commas. Never on the command line, where others can see it.",
+    set: |settings, text| {
+        let texts = text.split(',').map(str::trim).filter(|token| !token.is_empty());
+        let tokens: Result<Vec<Token>, _> = texts.map(Token::new).collect();
+        settings.tokens = tokens.map_err(|error| error.to_string())?;
+        Ok(())
+    },
+    show: |_| "none".to_owned(),
+};
+
+const LOG: Setting = Setting {
+    key: "log",
+    meaning: "What to log: a level (`error`, `warn`, `info`, `debug`, `trace`), and others for parts of the host, \
+              for example `info,greenroom_runtime=debug`.",
+    set: |settings, text| {
+        text.clone_into(&mut settings.log);
+        Ok(())
+    },
+    show: |settings| settings.log.clone(),
+};
+
+const LOG_FORMAT: Setting = Setting {
+    key: "log_format",
+    meaning: "`pretty` for people, `json` for programs.",
+    set: |settings, text| {
+        settings.log_format = match text {
+            "pretty" => LogFormat::Pretty,
+            "json" => LogFormat::Json,
+            other => return Err(format!("{other:?} is neither `pretty` nor `json`")),
+        };
+        Ok(())
+    },
+    show: |settings| match settings.log_format {
+        LogFormat::Pretty => "pretty".to_owned(),
+        LogFormat::Json => "json".to_owned(),
+    },
+};
+
+settings! {
+    [DATA, LISTEN, TOKENS, LOG, LOG_FORMAT]
+
+    "limits.component_bytes" bytes limits.component_bytes "Largest uploaded component.";
+    "limits.payload_bytes" bytes limits.payload_bytes "Largest body of a message or a reply.";
+    "limits.mailbox_capacity" count limits.mailbox_capacity "Messages that may wait for one actor; one more is refused with `mailbox-full`.";
+    "limits.state_key_bytes" bytes limits.state_key_bytes "Longest state key.";
+    "limits.state_value_bytes" bytes limits.state_value_bytes "Largest state value.";
+    "limits.state_bytes" bytes limits.state_bytes "All keys and values of one actor together; passing it is `state-limit`.";
+    "limits.state_preload_bytes" bytes limits.state_preload_bytes "An actor with no more state than this loads whole when it activates; keys of a larger one load when they are first read.";
+    "limits.write_set_bytes" bytes limits.write_set_bytes "What one turn may write in all (state, sends, reminders); passing it is `write-set-too-large`.";
+    "limits.calls_per_turn" count limits.calls_per_turn "Calls to other actors in one turn.";
+    "limits.sends_per_turn" count limits.sends_per_turn "Messages sent in one turn.";
+    "limits.call_depth" count limits.call_depth "How many actors may wait for each other in a chain of calls.";
+    "limits.reminders_per_actor" count limits.reminders_per_actor "Reminders of one actor.";
+    "limits.timers_per_actor" count limits.timers_per_actor "Timers of one activation.";
+    "limits.log_bytes_per_turn" bytes limits.log_bytes_per_turn "Log, stdout and stderr of one turn; what is more is dropped and counted.";
+    "limits.turn_timeout" duration limits.turn_timeout "From a call's arrival to its reply, waiting and nested calls included; passing it is `turn-timeout`.";
+    "limits.turn_cpu" duration limits.turn_cpu "Processor time of one turn; passing it is `cpu-limit`.";
+    "limits.sandbox_memory_bytes" bytes limits.sandbox_memory_bytes "Linear memory of one sandbox; growing beyond is refused, and a trap that follows is `memory-limit`.";
+    "limits.sandbox_table_elements" count limits.sandbox_table_elements "Elements in one table of a sandbox.";
+    "limits.sandbox_stack_bytes" bytes limits.sandbox_stack_bytes "Wasm stack of one sandbox; passing it is `stack-overflow`.";
+    "limits.sandboxes" count limits.sandboxes "Sandboxes in memory at once; the least recently used idle one makes room for the next.";
+    "limits.activations" count limits.activations "Activations in memory at once; the least recently used idle one makes room for the next.";
+    "limits.memory_bytes" bytes limits.memory_bytes "Resident memory of the host, beyond which idle sandboxes, then activations, are let go.";
+    "limits.idle_timeout" duration limits.idle_timeout "How long an actor stays in memory after its last message.";
+    "limits.delivery_attempts" count limits.delivery_attempts "Deliveries of a sent message or a reminder's firing before it becomes a dead letter.";
+    "limits.retry_backoff" duration limits.retry_backoff "Wait before the second delivery; doubled for each further one.";
+    "limits.retry_backoff_max" duration limits.retry_backoff_max "Longest wait between two deliveries.";
+    "limits.drain_timeout" duration limits.drain_timeout "How long a stopping host waits for turns under way.";
+
+    "http.connections" count http.connections "Connections at once; the next is not accepted until one closes.";
+    "http.headers" count http.headers "Header fields of one request; one more is `headers-too-large`.";
+    "http.header_bytes" bytes http.header_bytes "Request line and headers together; more is `headers-too-large`.";
+    "http.header_timeout" duration http.header_timeout "From a connection's start, or the end of the request before, to the end of the headers.";
+    "http.body_timeout" duration http.body_timeout "For the body of a request, besides what `body_bytes_per_second` allows for its size; passing it is `request-timeout`.";
+    "http.body_bytes_per_second" bytes http.body_bytes_per_second "The pace below which a long body is given up with `request-timeout`.";
+    "http.body_memory_bytes" bytes http.body_memory_bytes "Memory for the bodies of requests under way, those up to 64 KiB not counted; a request that finds none is `overloaded`.";
+    "http.write_timeout" duration http.write_timeout "How long a peer may take nothing of what is written to it before its connection is closed.";
+    "http.idle_timeout" duration http.idle_timeout "How long a connection may stay without a request.";
+    "http.http2_streams" count http.http2_streams "Requests at once on one HTTP/2 connection.";
+
+    "compile.concurrency" count compile.concurrency "Components checked and compiled at a time. The default is the number of processors.";
+    "compile.memory_bytes" bytes compile.memory_bytes "Address space of one compilation.";
+    "compile.cpu" duration compile.cpu "Processor time of one compilation, over all its threads.";
+    "compile.timeout" duration compile.timeout "How long one compilation may take.";
+    "compile.cache_bytes" bytes compile.cache_bytes "Compiled code kept on disk; what was not used for longest goes first.";
+
+    "store.readers" count store.readers "Connections that read the database; so many reads go on at once.";
+    "store.busy_timeout" duration store.busy_timeout "How long to wait for a lock that another process holds on the database.";
+    "store.checked_bytes_max" bytes store.checked_bytes_max "A database of at most so many bytes is checked whole when the host starts.";
+}
