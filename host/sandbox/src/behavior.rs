@@ -15,6 +15,7 @@ use crate::engine::Seats;
 use crate::guest::Guest;
 use crate::offered;
 use crate::sandbox::Instance;
+use crate::structure::{MEMORIES_MAX, TABLES_MAX};
 use crate::traps::Stop;
 
 /// What a guest may hand over in one call besides a body: names, keys, addresses.
@@ -40,6 +41,7 @@ impl Exports {
     /// Checks the types of everything the component imports and of what it must export.
     fn link(linker: &Linker<Guest>, component: &Component) -> Result<Self, PrepareError> {
         let rejected = |error: wasmtime::Error| PrepareError::Rejected(format!("{error:#}"));
+        check_resources(component)?;
         let instance = linker.instantiate_pre(component).map_err(rejected)?;
         ActorPre::new(instance.clone()).map_err(rejected)?;
         let function = |name: &str| {
@@ -55,6 +57,20 @@ impl Exports {
             instance,
         })
     }
+}
+
+/// What each sandbox of the component takes, nested components as often as they are instantiated.
+/// Components that import modules, for which this is not known, are not offered those.
+fn check_resources(component: &Component) -> Result<(), PrepareError> {
+    let Some(needed) = component.resources_required() else { return Ok(()) };
+    let counts = [("memories", needed.num_memories, MEMORIES_MAX), ("tables", needed.num_tables, TABLES_MAX)];
+    for (what, count, bound) in counts {
+        if count as usize > bound {
+            let text = format!("the component makes {count} {what}, beyond the bound of {bound}");
+            return Err(PrepareError::Rejected(text));
+        }
+    }
+    Ok(())
 }
 
 /// The code of one component.

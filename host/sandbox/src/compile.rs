@@ -18,6 +18,8 @@ use crate::compile_child::{Bounds, EXIT_REFUSED};
 
 /// Machine code is at most a few times as large as a component.
 const ARTIFACT_BYTES_MAX: u64 = 1 << 30;
+/// Threads of one compilation: more bring little, and each takes address space.
+const THREADS_MAX: usize = 8;
 /// What is kept of a child's last words.
 const REASON_BYTES_MAX: u64 = 4 << 10;
 
@@ -61,10 +63,11 @@ impl CompileSettings {
 ///
 /// Cancel safe: a dropped compilation's child is killed.
 pub(crate) async fn compile(settings: &CompileSettings, component: Bytes) -> Result<Vec<u8>, PrepareError> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
     let mut child = Command::new(&settings.program)
         .args(&settings.arguments)
         .env_clear()
-        .current_dir("/")
+        .env("RAYON_NUM_THREADS", threads.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -115,6 +118,7 @@ fn outcome(
     code: Vec<u8>,
     reason: &[u8],
 ) -> Result<Vec<u8>, PrepareError> {
+    const PANICKED: i32 = 101;
     const SIGABRT: i32 = 6;
     const SIGKILL: i32 = 9;
     const SIGSEGV: i32 = 11;
@@ -125,6 +129,10 @@ fn outcome(
         (Some(0), _) if !code.is_empty() => Ok(code),
         (Some(refused), _) if refused == i32::from(EXIT_REFUSED) => {
             Err(PrepareError::Rejected(reason.into_owned()))
+        }
+        (Some(PANICKED), _) => {
+            tracing::error!(%reason, "the compiler panicked on a component");
+            Err(PrepareError::Rejected("the compiler failed on this component".into()))
         }
         (_, Some(SIGXCPU)) => {
             Err(too_expensive(&format!("it took more than {:?} of processor time", settings.cpu)))

@@ -5,8 +5,8 @@
 
 use greenroom_core::Limits;
 use wasmparser::{
-    BinaryReaderError, FuncValidatorAllocations, FunctionBody, MemoryType, Operator, Parser, Payload,
-    TableType, ValidPayload, Validator, WasmFeatures,
+    BinaryReaderError, FuncValidatorAllocations, FunctionBody, Instance, MemoryType, Operator, Parser,
+    Payload, TableType, ValidPayload, Validator, WasmFeatures,
 };
 
 /// Core modules and components inside a component. Linking Python's shared libraries takes some 40.
@@ -218,9 +218,11 @@ impl Counts<'_> {
                 }
             }
             Payload::InstanceSection(reader) => {
-                // One instance may be several sections' worth: count what they instantiate.
-                self.core_instances += reader.count() as usize;
-                bound("many core instances", self.core_instances, ITEMS_MAX)?;
+                self.add_component_items(reader.count())?;
+                for instance in reader.clone() {
+                    self.core_instances += usize::from(matches!(instance?, Instance::Instantiate { .. }));
+                }
+                bound("many core instances", self.core_instances, CORE_INSTANCES_MAX)?;
             }
             Payload::CoreTypeSection(reader) => self.add_component_items(reader.count())?,
             Payload::ComponentInstanceSection(reader) => self.add_component_items(reader.count())?,

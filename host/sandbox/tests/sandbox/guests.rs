@@ -90,7 +90,12 @@ impl Guest<'_> {
 
     /// The component, for a world that imports some of WASI.
     pub(crate) fn wasi_component(&self) -> Bytes {
-        component_of(&self.core(), "wasi-actor")
+        self.component_of_world("wasi-actor")
+    }
+
+    /// The component, for one of the worlds in `tests/wasi-wit`.
+    pub(crate) fn component_of_world(&self, world: &str) -> Bytes {
+        component_of(&self.core(), world)
     }
 }
 

@@ -1,1 +1,244 @@
-//! x
+//! What may be uploaded, and what is said of everything else.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use greenroom_core::Limits;
+use greenroom_core::sandbox::{PrepareError, SandboxEngine as _};
+use greenroom_sandbox::{CompileSettings, WasmtimeEngine};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::guests::{Guest, Host, compiler, component_of, small_limits};
+
+#[tokio::test]
+async fn a_component_tells_what_it_imports() {
+    let items = r#"
+        (import "greenroom:actor/state@0.1.0" "delete" (func (param i32 i32) (result i32)))
+        (import "greenroom:actor/log@0.1.0" "write" (func (param i32 i32 i32)))"#;
+    let host = Host::new(&small_limits());
+    let component = Guest { items, ..Guest::default() }.component();
+    let behavior = host.prepare(component.clone()).await;
+    let info = behavior.info();
+    assert_eq!(info.size_bytes, component.len() as u64);
+    assert_eq!(info.digest, greenroom_core::Digest::of(&component));
+    assert_eq!(
+        info.imports,
+        ["greenroom:actor/log@0.1.0", "greenroom:actor/state@0.1.0", "greenroom:actor/types@0.1.0"]
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_component_is_told_what_it_is() {
+    let host = Host::new(&small_limits());
+    let core = wat::parse_str("(module)").unwrap();
+    let cases: [(&[u8], &str); 12] = [
+        (b"", "empty"),
+        (b"\0", "cut short"),
+        (b"\0asm", "cut short"),
+        (b"\0asm\x0d\0\x01", "cut short"),
+        (&core, "core WebAssembly module"),
+        (b"\0asm\x0a\0\x01\0", "version"),
+        (b"PK\x03\x04rest", "ZIP"),
+        (b"\x1f\x8b\x08rest", "gzip"),
+        (b"\x7fELFrest", "native program"),
+        (b"(component)", "WebAssembly text"),
+        (b"package greenroom", "text"),
+        (b"\xff\xfe\xfd", "ff, fe, fd"),
+    ];
+    for (bytes, says) in cases {
+        let text = host.rejects(Bytes::copy_from_slice(bytes)).await;
+        assert!(text.contains(says), "{bytes:02x?}: {text}");
+    }
+    assert_eq!(host.engine.figures().compiled, 0);
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_with_the_limit() {
+    let component = Guest::default().component();
+    let host = Host::new(&Limits { component_bytes: component.len() as u64 - 1, ..small_limits() });
+    let text = host.rejects(component.clone()).await;
+    assert!(text.contains(&format!("component_bytes ({})", component.len() - 1)), "{text}");
+    let text = host.rejects(Guest { pages: 65, ..Guest::default() }.component().slice(..100)).await;
+    assert!(text.contains("component"), "{text}");
+    let host = Host::new(&small_limits());
+    let text = host.rejects(Guest { pages: 65, ..Guest::default() }.component()).await;
+    assert!(text.contains("sandbox_memory_bytes (4194304)"), "{text}");
+}
+
+#[tokio::test]
+async fn every_import_that_is_not_offered_is_named() {
+    let items = r#"
+        (import "acme:bank/accounts@1.0.0" "open" (func))
+        (import "acme:bank/vault@1.0.0" "empty" (func))
+        (import "greenroom:actor/state@0.1.0" "delete" (func (param i32 i32) (result i32)))"#;
+    let core = Guest { items, ..Guest::default() };
+    let host = Host::new(&small_limits());
+    let text = host.rejects(core.component_of_world("stranger")).await;
+    assert!(
+        text.contains("not offered here: acme:bank/accounts@1.0.0, acme:bank/vault@1.0.0. Offered are"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_actor_is_told_what_is_missing() {
+    let host = Host::new(&small_limits());
+    let text = host.rejects(component_of(r#"(module (func (export "run")))"#, "no-actor")).await;
+    assert!(
+        text.contains("must export greenroom:actor/behavior@0.1.0") && text.contains("it exports run"),
+        "{text}"
+    );
+
+    let empty = wat::parse_str("(component)").unwrap();
+    assert!(host.rejects(empty.into()).await.contains("it exports nothing"));
+
+    let wrong = wat::parse_str(
+        r#"(component
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i "f")))
+            (instance $b (export "receive" (func $f)))
+            (export "greenroom:actor/behavior@0.1.0" (instance $b)))"#,
+    )
+    .unwrap();
+    let text = host.rejects(wrong.into()).await;
+    assert!(text.contains("activate") || text.contains("receive"), "{text}");
+
+    let wrong_import = wat::parse_str(
+        r#"(component
+            (import "greenroom:actor/state@0.1.0" (instance (export "get" (func (param "key" u32)))))
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i "f")))
+            (instance $b (export "deactivate" (func $f)))
+            (export "greenroom:actor/behavior@0.1.0" (instance $b)))"#,
+    )
+    .unwrap();
+    let text = host.rejects(wrong_import.into()).await;
+    assert!(text.contains("greenroom:actor/state@0.1.0") && text.contains("get"), "{text}");
+}
+
+#[tokio::test]
+async fn a_component_of_the_async_abi_is_told_so() {
+    let asynchronous = wat::parse_str(
+        r#"(component
+            (core module $m (func (export "f") (result i32) unreachable) (func (export "cb") (param i32 i32 i32) (result i32) unreachable))
+            (core instance $i (instantiate $m))
+            (func $f async (canon lift (core func $i "f") async (callback (core func $i "cb"))))
+            (instance $b (export "receive" (func $f)))
+            (export "greenroom:actor/behavior@0.1.0" (instance $b)))"#,
+    )
+    .unwrap();
+    let text = Host::new(&small_limits()).rejects(asynchronous.into()).await;
+    assert!(text.contains("synchronous ABI"), "{text}");
+}
+
+#[tokio::test]
+async fn shapes_that_choke_compilers_are_refused_before_they_meet_one() {
+    let host = Host::new(&small_limits());
+    let blocks = |depth| format!("(func {} {})", "(block ".repeat(depth), ")".repeat(depth));
+    let cases = [
+        (blocks(2_500), "deeply nested blocks"),
+        (format!("(func (param i32) (block {}))", "local.get 0 drop ".repeat(400_000)), "large body"),
+        (format!("(func (local {}))", "i32 i64 ".repeat(10_001)), "many locals"),
+        (format!("(func (param i32) (block (br_table {} (local.get 0))))", "0 ".repeat(17_000)), "br_table"),
+        ("(func)\n".repeat(200_001), "many functions"),
+        ("(memory 0)\n".repeat(17), "many memories"),
+        ("(table 0 funcref)\n".repeat(65), "many tables"),
+        (format!("(func (export \"{}\"))", "n".repeat(9_000)), "long name"),
+        (
+            (0..100_001).map(|n| format!("(export \"{n}\" (func 0))")).collect::<String>() + "(func)",
+            "one kind",
+        ),
+    ];
+    for (items, says) in cases {
+        let bytes = wat::parse_str(format!("(component (core module {items}))")).unwrap();
+        let text = host.rejects(bytes.into()).await;
+        assert!(text.contains(says) && text.contains("beyond the bound of"), "{says}: {text}");
+    }
+    let instances = format!("(core module $m) {}", "(core instance (instantiate $m))\n".repeat(201));
+    let text = host.rejects(wat::parse_str(format!("(component {instances})")).unwrap().into()).await;
+    assert!(text.contains("many core instances (201), beyond the bound of 200"), "{text}");
+    let nested = format!("{}{}", "(component ".repeat(10), ")".repeat(10));
+    assert!(host.rejects(wat::parse_str(nested).unwrap().into()).await.contains("nested deep"));
+    assert_eq!(host.engine.figures().compiled, 0);
+}
+
+#[tokio::test]
+async fn what_is_too_expensive_to_compile_is_given_up() {
+    // Many functions, each cheap to check and dear to compile.
+    let function = format!("(func (param i32) {})\n", "(block (br_if 0 (local.get 0))) ".repeat(10_000));
+    let bomb = Guest { items: &function.repeat(30), ..Guest::default() }.component();
+    let tight = |change: fn(&mut CompileSettings)| {
+        let mut settings = compiler();
+        change(&mut settings);
+        settings
+    };
+    let cases = [
+        (tight(|settings| settings.memory_bytes = 100 << 20), "bytes of memory"),
+        (tight(|settings| settings.cpu = Duration::from_secs(1)), "of processor time"),
+        (tight(|settings| settings.timeout = Duration::from_millis(100)), "longer than 100ms"),
+    ];
+    for (settings, says) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = WasmtimeEngine::new(&small_limits(), folder.path(), settings).unwrap();
+        let started = Instant::now();
+        match engine.prepare(bomb.clone()).await {
+            Err(PrepareError::Rejected(text)) => {
+                assert!(text.contains("too expensive to compile") && text.contains(says), "{says}: {text}");
+            }
+            Err(other) => panic!("{says}: {other:?}"),
+            Ok(_) => panic!("{says}: compiled in {:?}", started.elapsed()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_compiler_that_can_t_be_started_is_the_hosts_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = |program: &str| CompileSettings { program: program.into(), ..compiler() };
+    for program in ["/nonexistent", "/bin/false", "/bin/true"] {
+        let engine = WasmtimeEngine::new(&small_limits(), folder.path(), settings(program)).unwrap();
+        let outcome = engine.prepare(Guest::default().component()).await.map(|_| ());
+        assert!(matches!(outcome, Err(PrepareError::Failed(_))), "{program}: {outcome:?}");
+    }
+}
+
+/// Damaged uploads are refused or, when the damage does not matter, taken: nothing else happens.
+async fn survives(host: &Host, bytes: Vec<u8>) {
+    match host.engine.prepare(bytes.into()).await {
+        Ok(_) => {}
+        Err(PrepareError::Rejected(text)) => assert!(!text.is_empty() && text.len() < 20_000, "{text}"),
+        Err(failed) => panic!("{failed:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_component_cut_anywhere_is_refused() {
+    let host = Host::new(&small_limits());
+    let component = Guest::default().component();
+    for length in (0..component.len()).step_by(7) {
+        let text = host.rejects(component.slice(..length)).await;
+        assert!(!text.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn flipped_bits_never_do_more_than_be_refused() {
+    let host = Host::new(&small_limits());
+    let component = Guest::default().component();
+    // The same damage every time: a failure can be looked into.
+    let mut runner =
+        TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let damage = prop::collection::vec((any::<prop::sample::Index>(), 0..8_u8), 1..4);
+    for _ in 0..300 {
+        let mut bytes = component.to_vec();
+        for (at, bit) in damage.new_tree(&mut runner).unwrap().current() {
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+        }
+        survives(&host, bytes).await;
+    }
+}
