@@ -87,14 +87,14 @@ impl<E: Into<Failure>> HookOutcome for Result<(), E> {
 /// Is ambiguous for a `Result`, so that one behind a type alias of another name does not compile
 /// instead of being written as `{"Ok": …}`.
 #[doc(hidden)]
-pub trait NotAResult<Marker> {
+pub trait AResultIsCalledResult<Marker> {
     /// Does nothing.
     fn check() {}
 }
 
-/// The marker that makes [`NotAResult`] ambiguous.
+/// The marker that makes [`AResultIsCalledResult`] ambiguous.
 #[doc(hidden)]
 pub struct IsAResult;
 
-impl<T: ?Sized> NotAResult<()> for T {}
-impl<T, E> NotAResult<IsAResult> for Result<T, E> {}
+impl<T: ?Sized> AResultIsCalledResult<()> for T {}
+impl<T, E> AResultIsCalledResult<IsAResult> for Result<T, E> {}

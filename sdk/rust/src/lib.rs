@@ -103,7 +103,7 @@ pub use greenroom_sdk_macros::actor;
 /// What the generated code uses.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::actor::{HookOutcome, IsAResult, NotAResult, Outcome, unknown_method};
+    pub use crate::actor::{AResultIsCalledResult, HookOutcome, IsAResult, Outcome, unknown_method};
     pub use crate::arguments::Arguments;
     pub use crate::reply;
 

@@ -1,7 +1,7 @@
 //! The code of an actor: its block as written, and an implementation of `Actor` that finds the method
 //! a message asks for, reads its arguments and writes its result.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
@@ -63,8 +63,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 fn arm(method: &Method) -> TokenStream {
     let (conditions, name) = (&method.conditions, method.name.unraw().to_string());
     let read = if method.raw { read_raw(method) } else { read_arguments(method) };
-    let call = call(method);
-    let reply = reply(method, &call);
+    let reply = reply(method);
     let outcome = if method.writes { quote!(of_writing) } else { quote!(of_reading) };
     quote! {
         #(#conditions)*
@@ -103,7 +102,8 @@ fn read_arguments(method: &Method) -> TokenStream {
     }
 }
 
-fn call(method: &Method) -> TokenStream {
+/// Calls the method, as if it were written at `span`.
+fn call(method: &Method, span: Span) -> TokenStream {
     let name = &method.name;
     let arguments = method.parameters.iter().map(|parameter| match parameter {
         Parameter::Context { mutable: true } => quote!(&mut *context),
@@ -113,18 +113,21 @@ fn call(method: &Method) -> TokenStream {
             quote!(#variable)
         }
     });
-    quote!(self.#name(#(#arguments),*))
+    quote_spanned!(span=> self.#name(#(#arguments),*))
 }
 
 /// Turns what the method returns into a reply.
-fn reply(method: &Method, call: &TokenStream) -> TokenStream {
+fn reply(method: &Method) -> TokenStream {
     let Some(returns) = &method.returns else {
+        let call = call(method, Span::call_site());
         return quote!({
             #call;
             ::core::result::Result::Ok::<_, ::greenroom_sdk::Failure>(::greenroom_sdk::Payload::empty())
         });
     };
+    // At the return type, so that one that can't be a reply is complained of there.
     let span = returns.span();
+    let call = call(method, span);
     let function = match (method.raw, method.returns_result()) {
         (false, false) => quote_spanned!(span=> value),
         (false, true) => quote_spanned!(span=> result),
@@ -132,7 +135,7 @@ fn reply(method: &Method, call: &TokenStream) -> TokenStream {
         (true, true) => quote_spanned!(span=> raw_result),
     };
     let check = (!method.returns_result() && !has_lifetime(returns)).then(
-        || quote_spanned!(span=> let _ = <#returns as ::greenroom_sdk::__private::NotAResult<_>>::check;),
+        || quote_spanned!(span=> let _ = <#returns as ::greenroom_sdk::__private::AResultIsCalledResult<_>>::check;),
     );
     quote_spanned!(span=> {
         #check
@@ -147,8 +150,8 @@ fn has_lifetime(of: &syn::Type) -> bool {
 
 /// The implementation of `activate` or `deactivate`.
 fn hook(name: &Ident, method: &Method) -> TokenStream {
-    let call = call(method);
-    let span = method.name.span();
+    let span = method.returns.as_ref().map_or(method.name.span(), syn::spanned::Spanned::span);
+    let call = call(method, span);
     quote_spanned! {span=>
         fn #name(&mut self, context: &mut ::greenroom_sdk::Context) -> ::greenroom_sdk::Result {
             let _ = &context;
