@@ -4,6 +4,9 @@
 //! commits fail, wait or be lost. Both implement [`greenroom_core::store::Store`] and pass the same
 //! [`contract`]. Nothing outside this crate knows which database it is.
 
+// SQLite is a name, not code.
+#![allow(clippy::doc_markdown)]
+
 pub mod contract;
 mod model;
 mod sqlite;

@@ -137,8 +137,8 @@ fn mail(transaction: &mut Transaction, changes: &Changes<'_>) {
         &RETRY_MAIL,
         rows().filter_map(|((address, key), row)| match row {
             MailRow::Retry { attempt, wake_at } => {
-                let changed = [i64::from(*attempt).into(), moment(*wake_at)];
-                Some(mail_key(address, *key).into_iter().chain(changed))
+                let delivery = [i64::from(*attempt).into(), moment(*wake_at)];
+                Some(mail_key(address, *key).into_iter().chain(delivery))
             }
             _ => None,
         }),

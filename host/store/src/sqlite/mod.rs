@@ -15,6 +15,7 @@ mod lock;
 mod open;
 mod query;
 mod readers;
+mod records;
 mod rows;
 mod statement;
 mod types;

@@ -112,3 +112,11 @@ pub(super) const ACTOR_TYPES: &str = "SELECT actor_type, active_version, number,
 pub(super) const COMPONENT: &str = "SELECT bytes FROM component WHERE digest = ?1";
 
 pub(super) const CHECK: &str = "SELECT count(*) FROM actor_type";
+
+pub(super) const IDEMPOTENCY: &str = "SELECT request_digest, content_type, body, error_source, \
+     error_code, error_detail, at FROM idempotency WHERE actor_type = ?1 AND actor_id = ?2 AND key = ?3";
+
+/// Letters after `?1`; any id comes after an empty blob.
+pub(super) const DEAD_LETTERS: &str = "SELECT actor_type, actor_id, message_id, method, content_type, \
+     body, origin_kind, origin_type, origin_id, origin_name, attempt, died_at, error FROM dead_letter \
+     WHERE message_id > ?1 ORDER BY message_id LIMIT ?2";

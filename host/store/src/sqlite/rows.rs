@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use greenroom_core::store::{Reminder, StoredMessage};
+use greenroom_core::store::{DeadLetter, IdempotencyRecord, Reminder, StoredMessage};
 use greenroom_core::{
-    ActorId, ActorType, Address, Digest, Message, MessageId, Method, Origin, Payload, Schedule, Timestamp,
+    ActorId, ActorType, Address, Code, Digest, Error, Message, MessageId, Method, Origin, Payload, Schedule,
+    Timestamp,
 };
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
@@ -77,6 +78,11 @@ impl<'r> Columns<'r> {
         self.row.try_get(at)
     }
 
+    fn optional_bytes(&mut self) -> sqlx::Result<Option<&'r [u8]>> {
+        let at = self.at();
+        self.row.try_get(at)
+    }
+
     pub(super) fn count(&mut self) -> sqlx::Result<u64> {
         Ok(self.integer()? as u64)
     }
@@ -133,22 +139,53 @@ impl<'r> Columns<'r> {
     }
 }
 
+/// Id, method, media type, body, origin and attempt.
+fn delivered(columns: &mut Columns<'_>) -> sqlx::Result<Message> {
+    Ok(Message {
+        id: columns.message_id()?,
+        method: columns.method()?,
+        payload: columns.payload()?,
+        origin: columns.origin()?,
+        attempt: columns.small()?,
+    })
+}
+
 /// A row of [`mail_columns`].
 pub(super) fn message(to: &Address, row: &SqliteRow) -> sqlx::Result<StoredMessage> {
     let mut columns = Columns::from(row, 0);
     let due_at = columns.moment()?;
-    let id = columns.message_id()?;
-    let method = columns.method()?;
-    let payload = columns.payload()?;
-    let origin = columns.origin()?;
-    let attempt = columns.small()?;
-    Ok(StoredMessage {
-        to: to.clone(),
-        message: Message { id, method, payload, origin, attempt },
-        due_at,
-        sent_at: columns.moment()?,
-        wake_at: columns.moment()?,
+    let message = delivered(&mut columns)?;
+    let (sent_at, wake_at) = (columns.moment()?, columns.moment()?);
+    Ok(StoredMessage { to: to.clone(), message, due_at, sent_at, wake_at })
+}
+
+/// A row of the list of dead letters.
+pub(super) fn dead_letter(mut columns: Columns<'_>) -> sqlx::Result<DeadLetter> {
+    Ok(DeadLetter {
+        to: Address { actor_type: columns.actor_type()?, id: columns.actor_id()? },
+        message: delivered(&mut columns)?,
+        died_at: columns.moment()?,
+        error: columns.text()?.to_owned(),
     })
+}
+
+/// A row of what is kept under `key`.
+pub(super) fn idempotency(key: &str, mut columns: Columns<'_>) -> sqlx::Result<IdempotencyRecord> {
+    let request_digest = columns.digest()?;
+    let (content_type, body) = (columns.optional_text()?, columns.optional_bytes()?);
+    let (source, code, detail) =
+        (columns.optional_text()?, columns.optional_text()?, columns.optional_text()?);
+    let reply = match (content_type, body, source, code, detail) {
+        (Some(content_type), Some(body), None, None, None) => Ok(Payload::new(content_type, body.to_vec())),
+        (None, None, Some(source), Some(code), Some(detail)) => {
+            // Two codes may have the same text when their sources differ.
+            let same = |known: &&Code| known.source().as_str() == source && known.as_str() == code;
+            let code = Code::ALL.iter().find(same).ok_or_else(|| invalid(InvalidColumn("error code")))?;
+            Err(Error::new(*code, detail))
+        }
+        _ => return Err(invalid(InvalidColumn("reply"))),
+    };
+    Ok(IdempotencyRecord { key: key.to_owned(), request_digest, reply, at: columns.moment()? })
 }
 
 /// A row that ends in [`reminder_columns`].

@@ -23,3 +23,8 @@ async fn sqlite_keeps_the_contract() {
     })
     .await;
 }
+
+mod equivalence;
+mod failures;
+#[cfg(test)]
+mod opening;

@@ -1,0 +1,229 @@
+//! The same random turns on both stores: whatever can be read is the same.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use greenroom_core::store::{
+    DeadLetter, IdempotencyRecord, MailChange, MailKey, Reminder, Store, StoredMessage, WriteSet,
+};
+use greenroom_core::{
+    Address, Code, Digest, Error, Message, MessageId, Method, Origin, Payload, Schedule, Timestamp,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::open;
+use crate::{ModelStore, SqliteStore};
+
+const IDS: [&str; 5] = ["a", "a%", "'; DROP TABLE state; --", "ключ", "a\u{10FFFF}"];
+const KEYS: [&str; 7] = ["", "a", "a\0", "a%", "a_", "aé", "\u{10FFFF}"];
+const MOMENTS: std::ops::Range<u64> = 0..6;
+
+fn addresses() -> Vec<Address> {
+    let types = ["task", "task2"];
+    types.iter().flat_map(|name| IDS.iter().map(|id| Address::parse(name, id).unwrap())).collect()
+}
+
+fn address() -> impl Strategy<Value = Address> {
+    select(addresses())
+}
+
+fn moment() -> impl Strategy<Value = Timestamp> {
+    MOMENTS.prop_map(Timestamp::from_unix_ms)
+}
+
+fn id() -> impl Strategy<Value = MessageId> {
+    (0..12_u128).prop_map(|number| MessageId::from_bytes((number << 100).to_be_bytes()))
+}
+
+fn payload() -> impl Strategy<Value = Payload> {
+    (select(vec!["", "text/plain", "é"]), vec(any::<u8>(), 0..40))
+        .prop_map(|(content_type, body)| Payload::new(content_type, body))
+}
+
+fn origin() -> impl Strategy<Value = Origin> {
+    prop_oneof![
+        Just(Origin::Client),
+        address().prop_map(Origin::Actor),
+        select(&KEYS[..]).prop_map(|name| Origin::Reminder(name.into())),
+        select(&KEYS[..]).prop_map(|name| Origin::Timer(name.into())),
+    ]
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    (id(), payload(), origin(), 1..3_u32).prop_map(|(id, payload, origin, attempt)| Message {
+        id,
+        method: Method::new("m.x").unwrap(),
+        payload,
+        origin,
+        attempt,
+    })
+}
+
+fn stored_message() -> impl Strategy<Value = StoredMessage> {
+    (address(), message(), moment(), moment(), 0..3_u64).prop_map(|(to, message, due_at, sent_at, later)| {
+        StoredMessage { to, message, due_at, sent_at, wake_at: due_at.plus_ms(later) }
+    })
+}
+
+fn schedule() -> impl Strategy<Value = Schedule> {
+    let repeating = (any::<u64>(), 10..=u64::MAX, proptest::option::of(1..=u32::MAX))
+        .prop_map(|(delay, period, repetitions)| Schedule::new(delay, Some(period), repetitions).unwrap());
+    prop_oneof![any::<u64>().prop_map(|delay| Schedule::new(delay, None, None).unwrap()), repeating]
+}
+
+fn reminder(name: &'static str) -> impl Strategy<Value = Reminder> {
+    (payload(), schedule(), moment(), any::<u32>(), id(), moment()).prop_map(
+        move |(payload, schedule, due_at, fired, firing_id, wake_at)| Reminder {
+            name: name.into(),
+            method: Method::new("r").unwrap(),
+            payload,
+            schedule,
+            due_at,
+            fired,
+            firing_id,
+            attempt: 1,
+            wake_at,
+        },
+    )
+}
+
+fn reminder_change() -> impl Strategy<Value = (Arc<str>, Option<Reminder>)> {
+    select(&KEYS[..])
+        .prop_flat_map(|name| (Just(Arc::from(name)), proptest::option::weighted(0.7, reminder(name))))
+}
+
+/// An id belongs to one message, which has one receiver.
+fn letter() -> impl Strategy<Value = DeadLetter> {
+    (message(), moment(), ".{0,5}").prop_map(|(message, died_at, error)| {
+        let addresses = addresses();
+        let to = addresses[usize::from(message.id.as_bytes()[0]) % addresses.len()].clone();
+        DeadLetter { to, message, died_at, error }
+    })
+}
+
+fn mail_change() -> impl Strategy<Value = MailChange> {
+    let key = || (moment(), id()).prop_map(|(due_at, id)| MailKey { due_at, id });
+    prop_oneof![
+        3 => key().prop_map(MailChange::Consumed),
+        2 => (key(), 2..4_u32, 0..3_u64).prop_map(|(key, attempt, later)| MailChange::Retry {
+            key,
+            attempt,
+            wake_at: key.due_at.plus_ms(later),
+        }),
+        1 => (key(), letter()).prop_map(|(key, letter)| MailChange::Dead { key, letter }),
+        1 => letter().prop_map(MailChange::DeadFiring),
+    ]
+}
+
+fn idempotency() -> impl Strategy<Value = IdempotencyRecord> {
+    let reply = prop_oneof![
+        payload().prop_map(Ok),
+        select(Code::ALL).prop_map(|code| Err(Error::new(code, "detail"))),
+    ];
+    (select(&KEYS[..]), reply, moment()).prop_map(|(key, reply, at)| IdempotencyRecord {
+        key: key.into(),
+        request_digest: Digest::of(key.as_bytes()),
+        reply,
+        at,
+    })
+}
+
+fn write_set() -> impl Strategy<Value = WriteSet> {
+    let value = proptest::option::weighted(0.7, vec(any::<u8>(), 0..60).prop_map(Bytes::from));
+    let state = vec((select(&KEYS[..]).prop_map(str::to_owned), value), 0..4);
+    (
+        address(),
+        proptest::bool::weighted(0.1),
+        state,
+        vec(reminder_change(), 0..3),
+        vec(stored_message(), 0..4),
+        proptest::option::of(mail_change()),
+        proptest::option::weighted(0.3, idempotency()),
+    )
+        .prop_map(|(address, purge, state, reminders, sends, mail, idempotency)| WriteSet {
+            address,
+            purge,
+            state,
+            reminders,
+            sends,
+            mail,
+            idempotency,
+        })
+}
+
+/// Asserts that both stores answer every question the same.
+async fn assert_same(one: &impl Store, other: &impl Store) {
+    macro_rules! same {
+        ($store:ident => $question:expr) => {
+            let ask = async |$store: &dyn Store| $question.await.unwrap();
+            assert_eq!(ask(one).await, ask(other).await);
+        };
+    }
+    for address in &addresses() {
+        for bound in [0, 30, u64::MAX] {
+            same!(store => store.load(address, bound));
+        }
+        same!(store => store.summary(address));
+        same!(store => store.waiting_mail(address, 100));
+        same!(store => store.waiting_mail(address, 2));
+        for key in KEYS {
+            same!(store => store.state_value(address, key));
+            same!(store => store.state_keys(address, key, None, 100));
+            same!(store => store.state_keys(address, "a", Some(key), 2));
+        }
+        for now in MOMENTS.map(Timestamp::from_unix_ms) {
+            same!(store => store.mail(address, now, None, 2));
+            let after = MailKey { due_at: now, id: MessageId::from_bytes([0x30; 16]) };
+            same!(store => store.mail(address, now, Some(after), 100));
+        }
+        for after in IDS.map(|id| Address::parse("task", id).unwrap().id) {
+            same!(store => store.actors(&address.actor_type, "a", Some(&after), 2));
+        }
+        same!(store => store.actors(&address.actor_type, "", None, 100));
+    }
+    for until in MOMENTS.map(Timestamp::from_unix_ms) {
+        same!(store => store.due(until, None, 100));
+        same!(store => store.due(until, None, 2));
+        same!(store => store.next_due(until));
+        for after in one.due(until, None, 100).await.unwrap() {
+            same!(store => store.due(until, Some(&after), 3));
+        }
+    }
+    same!(store => store.latest_message_id());
+}
+
+/// Asserts the same of what [`Store`] does not read back.
+async fn assert_same_records(sqlite: &SqliteStore, model: &ModelStore) {
+    let letters = sqlite.dead_letters(None, 1_000).await.unwrap();
+    assert_eq!(letters, model.dead_letters());
+    for address in &addresses() {
+        for key in KEYS {
+            let record = sqlite.idempotency_record(address, key).await.unwrap();
+            assert_eq!(record, model.idempotency_record(address, key));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_same_turns_leave_the_same_in_both(batches in vec(vec(write_set(), 0..12), 1..6)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let directory = tempfile::tempdir().unwrap();
+            let (sqlite, model) = (open(directory.path()).await, ModelStore::new());
+            for batch in &batches {
+                sqlite.commit(batch).await.unwrap();
+                model.commit(batch).await.unwrap();
+                assert_same(&sqlite, &model).await;
+                assert_same_records(&sqlite, &model).await;
+            }
+            sqlite.close().await;
+            let reopened = open(directory.path()).await;
+            assert_same(&reopened, &model).await;
+        });
+    }
+}

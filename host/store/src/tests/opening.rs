@@ -1,0 +1,208 @@
+//! Opening: who may, what is refused, and that a refusal changes nothing.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use bytes::Bytes;
+use greenroom_core::Address;
+use greenroom_core::store::{Store, WriteSet};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _};
+
+use super::open;
+use crate::{OpenError, SqliteOptions, SqliteStore};
+
+const DATABASE: &str = "greenroom.db";
+
+async fn refusal(directory: &Path) -> OpenError {
+    match SqliteStore::open(directory, &SqliteOptions::default()).await {
+        Ok(_) => panic!("it was opened"),
+        Err(error) => error,
+    }
+}
+
+/// Asserts that the database can't be opened and stays as it is, and returns why.
+async fn refused_untouched(directory: &Path) -> OpenError {
+    let file = directory.join(DATABASE);
+    let before = fs::read(&file).unwrap();
+    let error = refusal(directory).await;
+    assert!(fs::read(&file).unwrap() == before, "the file changed: {error}");
+    error
+}
+
+fn one_write(id: &str) -> WriteSet {
+    let address = Address::parse("task", id).unwrap();
+    WriteSet { state: vec![("key".into(), Some(Bytes::from(vec![7; 500])))], ..WriteSet::empty(address) }
+}
+
+async fn filled(directory: &Path) {
+    let store = open(directory).await;
+    for number in 0..10 {
+        let batch: Vec<_> = (0..100).map(|other| one_write(&format!("{number}-{other}"))).collect();
+        store.commit(&batch).await.unwrap();
+    }
+    store.close().await;
+}
+
+async fn change(directory: &Path, statement: &str) {
+    let options = SqliteConnectOptions::new().filename(directory.join(DATABASE));
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_directory_is_for_its_owner_only() {
+    let root = tempfile::tempdir().unwrap();
+    let directory = root.path().join("deep/data");
+    let store = open(&directory).await;
+    store.commit(&[one_write("a")]).await.unwrap();
+    assert_eq!(fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
+    for entry in fs::read_dir(&directory).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_host_is_told_who_has_the_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).await;
+    let error = refusal(directory.path()).await;
+    assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+    assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+    store.commit(&[one_write("a")]).await.unwrap();
+    store.close().await;
+    open(directory.path()).await.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_dropped_without_closing_keeps_what_it_committed() {
+    let directory = tempfile::tempdir().unwrap();
+    for number in 0..3 {
+        let store = open(directory.path()).await;
+        store.commit(&[one_write(&number.to_string())]).await.unwrap();
+        drop(store);
+    }
+    let store = open(directory.path()).await;
+    let listed = store.actors(&"task".parse().unwrap(), "", None, 10).await.unwrap();
+    assert_eq!(listed.len(), 3);
+}
+
+#[tokio::test]
+async fn a_crash_image_has_all_that_was_committed_and_nothing_else() {
+    let (directory, image) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(directory.path()).await;
+    let actor_type = "task".parse().unwrap();
+    for number in 0..5 {
+        store.commit(&[one_write(&number.to_string())]).await.unwrap();
+        // What a machine finds that lost its power now: every file as it is, and no lock.
+        for name in [DATABASE, "greenroom.db-wal"] {
+            fs::copy(directory.path().join(name), image.path().join(name)).unwrap();
+        }
+        let _ = fs::remove_file(image.path().join("greenroom.db-shm"));
+        let found = open(image.path()).await;
+        assert_eq!(found.actors(&actor_type, "", None, 10).await.unwrap().len(), number + 1);
+        drop(found);
+    }
+    // A log whose end was torn off has lost its last commit whole, and no other.
+    drop(store);
+    let log = image.path().join("greenroom.db-wal");
+    for name in [DATABASE, "greenroom.db-wal"] {
+        fs::copy(directory.path().join(name), image.path().join(name)).unwrap();
+    }
+    let len = fs::metadata(&log).unwrap().len();
+    fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(len - 100).unwrap();
+    let found = open(image.path()).await;
+    assert_eq!(found.actors(&actor_type, "", None, 10).await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_with_both_versions() {
+    let directory = tempfile::tempdir().unwrap();
+    filled(directory.path()).await;
+    let row = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+               VALUES (9001, 'newer', TRUE, x'00', 0)";
+    change(directory.path(), row).await;
+    let error = refused_untouched(directory.path()).await;
+    assert!(matches!(error, OpenError::NewerSchema { found: 9001, .. }), "{error}");
+    assert!(error.to_string().contains("9001") && error.to_string().contains("up to 1;"), "{error}");
+}
+
+#[tokio::test]
+async fn a_schema_that_no_release_has_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    filled(directory.path()).await;
+    change(directory.path(), "UPDATE _sqlx_migrations SET checksum = x'00'").await;
+    let error = refused_untouched(directory.path()).await;
+    assert!(matches!(error, OpenError::ForeignSchema { version: 1, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    for contents in [b"hello".to_vec(), vec![0; 4_096], vec![b'x'; 100_000]] {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(DATABASE), contents).unwrap();
+        let error = refused_untouched(directory.path()).await;
+        assert!(matches!(error, OpenError::NotADatabase { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join(DATABASE), "").unwrap();
+    change(directory.path(), "CREATE TABLE theirs (x)").await;
+    let error = refused_untouched(directory.path()).await;
+    assert!(matches!(error, OpenError::NotADatabase { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_truncated_or_damaged_database_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    filled(directory.path()).await;
+    let file = directory.path().join(DATABASE);
+    let sound = fs::read(&file).unwrap();
+    assert!(sound.len() > 40 * 4_096, "{} bytes", sound.len());
+
+    fs::write(&file, &sound[..sound.len() / 2]).unwrap();
+    let error = refused_untouched(directory.path()).await;
+    assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+
+    let mut header = sound.clone();
+    header[..16].fill(0xEE);
+    fs::write(&file, header).unwrap();
+    let error = refused_untouched(directory.path()).await;
+    assert!(matches!(error, OpenError::NotADatabase { .. }), "{error}");
+
+    let mut pages = sound.clone();
+    for page in pages.chunks_mut(4_096).skip(20) {
+        page[..64].fill(0xEE);
+    }
+    fs::write(&file, pages).unwrap();
+    let error = refused_untouched(directory.path()).await;
+    assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+
+    fs::write(&file, &sound).unwrap();
+    open(directory.path()).await.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_without_its_database_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("greenroom.db-wal");
+    fs::write(&log, "turns").unwrap();
+    let error = refusal(directory.path()).await;
+    assert!(matches!(error, OpenError::DatabaseMissing { .. }), "{error}");
+    assert_eq!(fs::read(&log).unwrap(), b"turns");
+}
+
+#[tokio::test]
+async fn a_directory_that_is_a_file_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("file");
+    fs::write(&path, "").unwrap();
+    let error = refusal(&path).await;
+    assert!(matches!(error, OpenError::Directory { .. }), "{error}");
+}
