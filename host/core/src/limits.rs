@@ -91,10 +91,10 @@ impl Default for Limits {
             sandboxes: 12_000,
             activations: 100_000,
             memory_bytes: 2 << 30,
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_mins(1),
             delivery_attempts: 10,
             retry_backoff: Duration::from_millis(200),
-            retry_backoff_max: Duration::from_secs(300),
+            retry_backoff_max: Duration::from_mins(5),
             drain_timeout: Duration::from_secs(10),
         }
     }

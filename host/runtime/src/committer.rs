@@ -94,8 +94,12 @@ async fn run(store: Arc<dyn Store>, mut receiver: mpsc::Receiver<Submission>, af
         }
         match store.commit(&write_sets).await {
             Ok(()) => {
-                write_sets.iter().for_each(|write_set| after.committed(write_set));
-                gates.iter().for_each(|(gate, sequence)| gate.open(*sequence));
+                for write_set in &write_sets {
+                    after.committed(write_set);
+                }
+                for (gate, sequence) in &gates {
+                    gate.open(*sequence);
+                }
             }
             Err(error) => {
                 tracing::error!(%error, turns = write_sets.len(), "a commit failed");
@@ -103,7 +107,9 @@ async fn run(store: Arc<dyn Store>, mut receiver: mpsc::Receiver<Submission>, af
                     after.broken(&error);
                 }
                 let error = Error::from(error);
-                gates.iter().for_each(|(gate, _)| gate.fail(&error));
+                for (gate, _) in &gates {
+                    gate.fail(&error);
+                }
             }
         }
         write_sets.clear();

@@ -55,11 +55,11 @@ impl Actor {
     pub(crate) async fn serve_stored(&mut self) -> Ended {
         self.activation.touch(Instant::now());
         self.fire_reminders().await;
-        if self.gate.failure().is_none() {
-            if let Err(error) = self.deliver_mail().await {
-                tracing::error!(actor = %self.activation.address, %error, "stored messages can't be read; trying again");
-                self.look_again();
-            }
+        if self.gate.failure().is_none()
+            && let Err(error) = self.deliver_mail().await
+        {
+            tracing::error!(actor = %self.activation.address, %error, "stored messages can't be read; trying again");
+            self.look_again();
         }
         Ended::GoesOn
     }
@@ -131,14 +131,11 @@ impl Actor {
     fn failed_delivery(&self, stored: StoredMessage, error: &Error) -> (WriteSet, Delivered) {
         let key = stored.key();
         let address = self.activation.address.clone();
-        let (change, delivered) = match self.retry_at(&stored.message, error) {
-            Some(wake_at) => {
-                (MailChange::Retry { key, attempt: stored.message.attempt + 1, wake_at }, Delivered::Waits)
-            }
-            None => {
-                let letter = self.dead_letter(stored.message, error);
-                (MailChange::Dead { key, letter }, Delivered::Over)
-            }
+        let (change, delivered) = if let Some(wake_at) = self.retry_at(&stored.message, error) {
+            (MailChange::Retry { key, attempt: stored.message.attempt + 1, wake_at }, Delivered::Waits)
+        } else {
+            let letter = self.dead_letter(stored.message, error);
+            (MailChange::Dead { key, letter }, Delivered::Over)
         };
         (WriteSet { mail: Some(change), ..WriteSet::empty(address) }, delivered)
     }

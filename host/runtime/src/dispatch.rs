@@ -89,7 +89,7 @@ impl Dispatch {
     ) -> Result<Payload, Error> {
         let (reply, receiver) = oneshot::channel();
         let call = Call { message, reply, deadline, arrived: Instant::now(), depth, wait };
-        self.push(to, Work::Call(call))?;
+        self.push(to, Work::Call(Box::new(call)))?;
         match tokio::time::timeout_at(deadline + REPLY_GRACE, receiver).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(_)) => Err(Error::new(Code::Internal, "the actor's activation ended without a reply")),
@@ -198,12 +198,12 @@ impl Dispatch {
         for sent in &write_set.sends {
             *self.backlog.entry(sent.to.clone()).or_default() += 1;
         }
-        if matches!(write_set.mail, Some(MailChange::Consumed(_) | MailChange::Dead { .. })) {
-            if let dashmap::Entry::Occupied(mut entry) = self.backlog.entry(write_set.address.clone()) {
-                *entry.get_mut() -= 1;
-                if *entry.get() == 0 {
-                    entry.remove();
-                }
+        if matches!(write_set.mail, Some(MailChange::Consumed(_) | MailChange::Dead { .. }))
+            && let dashmap::Entry::Occupied(mut entry) = self.backlog.entry(write_set.address.clone())
+        {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
             }
         }
         if write_set.purge {

@@ -113,7 +113,7 @@ async fn run(dispatch: Arc<Dispatch>, activation: Arc<Activation>) -> Result<(),
     let mut actor = Actor::load(dispatch, activation).await.map_err(Abandoned::NotLoaded)?;
     loop {
         let ended = match actor.next().await {
-            Next::Work(Work::Call(call)) => actor.serve_call(call).await,
+            Next::Work(Work::Call(call)) => actor.serve_call(*call).await,
             Next::Work(Work::StoredDue) => actor.serve_stored().await,
             Next::Timer(name, timer) => actor.serve_timer(name, timer).await,
             Next::Work(Work::Operation(operation, reply)) => actor.operate(operation, reply).await,
@@ -170,11 +170,11 @@ impl Actor {
             let now = Instant::now();
             let timer_due = {
                 let mut data = self.data.lock();
-                if !self.timer_went_last {
-                    if let Some((name, timer)) = data.timers.fire(now) {
-                        self.timer_went_last = true;
-                        return Next::Timer(name, timer);
-                    }
+                if !self.timer_went_last
+                    && let Some((name, timer)) = data.timers.fire(now)
+                {
+                    self.timer_went_last = true;
+                    return Next::Timer(name, timer);
                 }
                 data.timers.next_due()
             };

@@ -30,7 +30,7 @@ pub(crate) struct Call {
 /// Something for an activation to do.
 pub(crate) enum Work {
     /// A turn for a caller who waits.
-    Call(Call),
+    Call(Box<Call>),
     /// Something stored is due: a message, a reminder.
     StoredDue,
     /// A request of the people who run it.
@@ -57,6 +57,7 @@ pub(crate) struct Mailbox {
 }
 
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // one for each kind of marker
 struct Inner {
     queue: VecDeque<Work>,
     /// Calls and operations in the queue; the markers don't count.

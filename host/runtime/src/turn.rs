@@ -183,7 +183,7 @@ impl Turn {
 
     async fn call_actor(
         &self,
-        to: RawAddress,
+        to: &RawAddress,
         method: String,
         payload: Payload,
     ) -> Result<Payload, CallFault> {
@@ -228,7 +228,7 @@ impl Turn {
         reply.map_err(|error| CallFault::Told(error.into()))
     }
 
-    fn send_to(&self, to: RawAddress, method: &str, payload: Payload, delay_ms: u64) -> Result<(), Refusal> {
+    fn send_to(&self, to: &RawAddress, method: &str, payload: Payload, delay_ms: u64) -> Result<(), Refusal> {
         let limits = &self.dispatch.limits;
         let invalid =
             |invalid: greenroom_core::InvalidName| Refusal::new(Code::InvalidRequest, invalid.to_string());
@@ -400,7 +400,7 @@ impl TurnHost for Turn {
         method: String,
         payload: Payload,
     ) -> Result<Result<Payload, CallError>, Error> {
-        match self.call_actor(to, method, payload).await {
+        match self.call_actor(&to, method, payload).await {
             Ok(reply) => Ok(Ok(reply)),
             Err(CallFault::Told(error)) => Ok(Err(error)),
             Err(CallFault::TurnFails(error)) => Err(error),
@@ -414,7 +414,7 @@ impl TurnHost for Turn {
         payload: Payload,
         delay_ms: u64,
     ) -> Result<Result<(), LimitExceeded>, Error> {
-        Ok(self.send_to(to, &method, payload, delay_ms).map_err(Into::into))
+        Ok(self.send_to(&to, &method, payload, delay_ms).map_err(Into::into))
     }
 
     fn reminder_set(

@@ -108,10 +108,10 @@ impl Types {
             }
         })?;
         let _changing = self.changing.lock().await;
-        if let Ok(version) = self.active(actor_type) {
-            if version.record.component.digest == behavior.info().digest {
-                return Ok(Deployment { created: false, version: version.record.clone() });
-            }
+        if let Ok(version) = self.active(actor_type)
+            && version.record.component.digest == behavior.info().digest
+        {
+            return Ok(Deployment { created: false, version: version.record.clone() });
         }
         let record = self.store.deploy(actor_type, behavior.info(), &component, self.clock.now()).await?;
         let version = self.activate(&record, OnceCell::new_with(Some(behavior)));

@@ -42,14 +42,13 @@ impl Waits {
         let mut inner = self.inner.lock();
         let mut circle = vec![caller.clone(), callee.clone()];
         while let Some(last) = circle.last().filter(|last| *last != caller) {
-            match inner.edges.get(last) {
-                Some((next, _)) => circle.push(next.clone()),
-                None => {
-                    inner.numbered += 1;
-                    let number = inner.numbered;
-                    inner.edges.insert(caller.clone(), (callee.clone(), number));
-                    return Ok(WaitEdge { waits: self.clone(), caller: caller.clone(), number });
-                }
+            if let Some((next, _)) = inner.edges.get(last) {
+                circle.push(next.clone())
+            } else {
+                inner.numbered += 1;
+                let number = inner.numbered;
+                inner.edges.insert(caller.clone(), (callee.clone(), number));
+                return Ok(WaitEdge { waits: self.clone(), caller: caller.clone(), number });
             }
         }
         Err(circle)

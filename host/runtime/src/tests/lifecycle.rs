@@ -12,7 +12,7 @@ use crate::{ActorQuery, Lifecycle};
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_actor_is_told_leaves_memory_and_comes_back_with_its_state() {
-    let limits = Limits { idle_timeout: Duration::from_secs(60), ..limits() };
+    let limits = Limits { idle_timeout: Duration::from_mins(1), ..limits() };
     let world = World::with(limits, script(toolbox)).await;
     world.call("notes-deactivation", "append", "x").await.unwrap();
     assert_eq!(world.node.inspect(&actor("notes-deactivation")).await.unwrap().lifecycle, Lifecycle::Idle);

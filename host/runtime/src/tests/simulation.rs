@@ -104,7 +104,7 @@ async fn history(seed: u64) {
     }
     world.crash().await;
     // Longer than every delay and every wait for another delivery.
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
     check(seed, &world, &written).await;
 }
 

@@ -53,7 +53,7 @@ pub(crate) struct World {
 }
 
 pub(crate) fn limits() -> Limits {
-    Limits { idle_timeout: Duration::from_secs(3_600), ..Limits::default() }
+    Limits { idle_timeout: Duration::from_hours(1), ..Limits::default() }
 }
 
 impl World {
