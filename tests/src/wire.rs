@@ -73,7 +73,7 @@ pub fn post(request: &mut Vec<u8>, path: &str, body: &str) {
     // Writing to a Vec can't fail.
     let _ = write!(
         request,
-        "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
 }

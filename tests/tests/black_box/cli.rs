@@ -37,7 +37,8 @@ async fn a_first_hour_with_it() -> anyhow::Result<()> {
     let deployed = prints(&host, &["deploy", "probe", &file]).await?;
     assert!(deployed.contains("probe") && deployed.contains('1'), "{deployed}");
     assert!(prints(&host, &["types"]).await?.contains("probe"));
-    assert!(prints(&host, &["type", "probe"]).await?.contains("greenroom:actor/state@0.1.0"));
+    assert!(prints(&host, &["type", "probe"]).await?.contains("probe"));
+    assert!(prints(&host, &["type", "probe", "--json"]).await?.contains("greenroom:actor/state@0.1.0"));
 
     assert_eq!(prints(&host, &["call", "probe", "a/b c", "increment"]).await?, "1");
     assert_eq!(prints(&host, &["call", "probe", "a/b c", "increment"]).await?, "2");
@@ -78,7 +79,7 @@ async fn a_refusal_is_said_once_and_ends_with_an_error() -> anyhow::Result<()> {
         (&["call", "probe", "a", "no_such_method"], 1, "unimplemented"),
         (&["inspect", "probe", "never-seen"], 1, "unknown-actor"),
         (&["call", "probe", "a", "1get"], 1, "invalid"),
-        (&["deploy", "probe", "/nowhere/probe.wasm"], 1, "/nowhere/probe.wasm"),
+        (&["deploy", "probe", "/nowhere/probe.wasm"], 2, "/nowhere/probe.wasm"),
         (&["no-such-command"], 2, "no-such-command"),
     ] {
         let output = greenroom(host.base(), arguments).await?;

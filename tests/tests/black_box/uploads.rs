@@ -44,10 +44,10 @@ fn bad_uploads() -> anyhow::Result<Vec<(&'static str, Vec<u8>, &'static str)>> {
             "",
         ),
         (
-            "sockets",
+            "another world",
             wat("(component
-                (import \"wasi:sockets/network@0.2.6\" (instance (export \"network\" (type (sub resource))))))")?,
-            "wasi:sockets/network",
+                (import \"wasi:http/types@0.2.6\" (instance (export \"fields\" (type (sub resource))))))")?,
+            "wasi:http/types",
         ),
     ])
 }

@@ -18,10 +18,20 @@ pub(crate) fn work(million_rounds: u64) -> u64 {
     sum
 }
 
-/// Runs out of stack.
-pub(crate) fn recurse(depth: u64) -> u64 {
-    let frame = black_box([depth; 16]);
-    if frame[0] == u64::MAX { 0 } else { black_box(recurse(depth + 1)) + frame[1] }
+/// Runs out of stack: Ackermann's function, which no compiler makes a loop of, and whose frames are
+/// all on the stack of the engine.
+pub(crate) fn recurse(m: u64, n: u64) -> u64 {
+    match (m, n) {
+        (0, n) => n + 1,
+        (m, 0) => recurse(m - 1, 1),
+        (m, n) => recurse(m - 1, recurse(m, n - 1)),
+    }
+}
+
+/// Runs out of the stack that Rust keeps in linear memory.
+pub(crate) fn recurse_in_memory(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    if frame[0] == u64::MAX { 0 } else { black_box(recurse_in_memory(depth + 1)) + frame[1] }
 }
 
 /// Takes memory, and touches it, until there is no more.

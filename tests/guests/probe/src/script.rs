@@ -57,6 +57,8 @@ enum Operation {
     Work { million_rounds: u64 },
     /// Runs out of stack.
     Recurse {},
+    /// Runs out of the stack in linear memory.
+    RecurseInMemory {},
     /// Runs out of memory.
     MemoryBomb {},
     /// For the people who run it.
@@ -141,7 +143,8 @@ fn perform(operation: Operation, message: &Message) -> Result<Value, Failure> {
         Operation::Trap {} => hostile::trap(),
         Operation::Spin {} => hostile::spin(),
         Operation::Work { million_rounds } => json!(hostile::work(million_rounds)),
-        Operation::Recurse {} => json!(hostile::recurse(0)),
+        Operation::Recurse {} => json!(hostile::recurse(3, std::hint::black_box(10_000_000))),
+        Operation::RecurseInMemory {} => json!(hostile::recurse_in_memory(0)),
         Operation::MemoryBomb {} => hostile::memory_bomb(),
         Operation::Log { level, message } => {
             log::write(log_level(&level)?, &message);
