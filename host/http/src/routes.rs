@@ -84,3 +84,6 @@ async fn unknown_path(uri: Uri) -> Problem {
 async fn unknown_method(method: Method) -> Problem {
     Problem::new(Code::MethodNotAllowed, format!("{method} is not for this path; Allow lists what is"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,10 +11,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
 
 use crate::cli::{Actor, ClientCommand, Connection, Message};
-use connection::{Host, Request};
+use connection::{Host, Reply, Request};
 use failure::Failure;
 use show::{Column, Style};
 
@@ -129,14 +128,10 @@ fn list(connection: &Connection, path: &str, parameters: &[(&str, &str)], column
     }
 }
 
-/// Gets one thing and shows it.
-fn show_one(connection: &Connection, path: &str) -> Done {
-    let thing = Host::new(connection)?.ask(Request::new("GET", path))?.json()?;
-    print_thing(connection, &thing)
-}
-
-fn print_thing(connection: &Connection, thing: &Value) -> Done {
-    if connection.json { print_line(&thing.to_string()) } else { print(show::fields(thing).as_bytes()) }
+/// Prints an answer as the host gave it.
+fn print_raw(reply: &Reply) -> Done {
+    print(&reply.body)?;
+    print(b"\n")
 }
 
 fn deploy(actor_type: &str, file: &Path, connection: &Connection) -> Done {
@@ -144,11 +139,11 @@ fn deploy(actor_type: &str, file: &Path, connection: &Connection) -> Done {
         .map_err(|error| Failure::Usage(format!("can't read {}: {error}", file.display())))?;
     let request = Request::new("PUT", type_path(actor_type)).content_type("application/wasm");
     let reply = upload::with_progress(&Host::new(connection)?, request, component, connection.json)?;
+    if connection.json {
+        return print_raw(&reply);
+    }
     let created = reply.status == 201;
     let deployed = reply.json()?;
-    if connection.json {
-        return print_line(&deployed.to_string());
-    }
     let what = if created { "deployed" } else { "unchanged" };
     let text = |name: &str| show::text(&deployed[name], Style::Plain);
     let size = show::text(&deployed["size"], Style::Bytes);
@@ -175,10 +170,11 @@ fn one_type(actor_type: &str, connection: &Connection) -> Done {
         Column::new("SIZE", "/size", Style::Bytes),
         Column::new("SHA-256", "/digest", Style::Plain),
     ];
-    let known = Host::new(connection)?.ask(Request::new("GET", type_path(actor_type)))?.json()?;
+    let reply = Host::new(connection)?.ask(Request::new("GET", type_path(actor_type)))?;
     if connection.json {
-        return print_line(&known.to_string());
+        return print_raw(&reply);
     }
+    let known = reply.json()?;
     print_line(&format!(
         "{actor_type}: version {} is active, {} actors in memory",
         show::text(&known["active_version"], Style::Plain),
@@ -218,11 +214,11 @@ fn send(message: &Message, delay: Option<Duration>, connection: &Connection) -> 
     if let Some(delay) = delay {
         request.path += &format!("?delay=PT{}.{:03}S", delay.as_secs(), delay.subsec_millis());
     }
-    let accepted = Host::new(connection)?.ask(request)?.json()?;
+    let reply = Host::new(connection)?.ask(request)?;
     if connection.json {
-        return print_line(&accepted.to_string());
+        return print_raw(&reply);
     }
-    print_line(&show::text(&accepted["message_id"], Style::Plain))
+    print_line(&show::text(&reply.json()?["message_id"], Style::Plain))
 }
 
 fn actors(actor_type: Option<&str>, prefix: Option<&str>, connection: &Connection) -> Done {
@@ -238,7 +234,11 @@ fn actors(actor_type: Option<&str>, prefix: Option<&str>, connection: &Connectio
 }
 
 fn inspect(actor: &Actor, connection: &Connection) -> Done {
-    show_one(connection, &actor_path(actor))
+    let reply = Host::new(connection)?.ask(Request::new("GET", actor_path(actor)))?;
+    if connection.json {
+        return print_raw(&reply);
+    }
+    print(show::fields(&reply.json()?).as_bytes())
 }
 
 fn state_keys(actor: &Actor, prefix: Option<&str>, connection: &Connection) -> Done {
@@ -268,10 +268,11 @@ fn mailbox(actor: &Actor, connection: &Connection) -> Done {
 fn status(connection: &Connection) -> Done {
     let host = Host::new(connection)?;
     let ready = host.ask(Request::new("GET", "/readyz"));
-    let mut node = host.ask(Request::new("GET", "/v1/node"))?.json()?;
+    let reply = host.ask(Request::new("GET", "/v1/node"))?;
     if connection.json {
-        print_line(&node.to_string())?;
+        print_raw(&reply)?;
     } else {
+        let mut node = reply.json()?;
         let limits = node.as_object_mut().and_then(|node| node.remove("limits"));
         let takes_work = if ready.is_ok() { "yes" } else { "no" };
         print(format!("ready            {takes_work}\n{}", show::fields(&node)).as_bytes())?;

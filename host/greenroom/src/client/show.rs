@@ -86,7 +86,7 @@ fn collect(name: &str, value: &Value, lines: &mut Vec<Vec<String>>) {
         _ => {
             let (name, style) = if let Some(name) = name.strip_suffix("_ms") {
                 (name, Style::Milliseconds)
-            } else if name.ends_with("_bytes") {
+            } else if name.split('_').any(|word| word == "bytes") {
                 (name, Style::Bytes)
             } else {
                 (name, Style::Plain)

@@ -1,0 +1,210 @@
+//! The routes before a node whose actors echo: what each answers, whatever is behind it.
+
+use super::*;
+use async_trait::async_trait;
+use axum::body::Body;
+use bytes::Bytes;
+use greenroom_core::sandbox::{Behavior, Environment, PrepareError, Sandbox, SandboxEngine, Trap, TurnHost};
+use greenroom_core::{Address, ComponentInfo, Digest, Failure, Message, Payload, SystemClock};
+use greenroom_runtime::Parts;
+use greenroom_store::ModelStore;
+use http::Request;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::testing::{code_of, text_of};
+
+/// Takes any component for one whose actors echo, unless its bytes say `bad`.
+struct Echo(ComponentInfo);
+
+#[async_trait]
+impl SandboxEngine for Echo {
+    async fn prepare(&self, component: Bytes) -> Result<Arc<dyn Behavior>, PrepareError> {
+        if component == "bad" {
+            return Err(PrepareError::Rejected("it is bad".to_owned()));
+        }
+        let info = ComponentInfo {
+            digest: Digest::of(&component),
+            size_bytes: component.len() as u64,
+            imports: Vec::new(),
+        };
+        Ok(Arc::new(Echo(info)))
+    }
+}
+
+#[async_trait]
+impl Behavior for Echo {
+    fn info(&self) -> &ComponentInfo {
+        &self.0
+    }
+
+    async fn instantiate(
+        &self,
+        _: &Address,
+        _: &Environment,
+        _: Arc<dyn TurnHost>,
+    ) -> Result<Box<dyn Sandbox>, Trap> {
+        Ok(Box::new(Echo(self.0.clone())))
+    }
+}
+
+#[async_trait]
+impl Sandbox for Echo {
+    async fn activate(&mut self, _: Arc<dyn TurnHost>, _: &Address) -> Result<Result<(), Failure>, Trap> {
+        Ok(Ok(()))
+    }
+
+    async fn receive(
+        &mut self,
+        _: Arc<dyn TurnHost>,
+        message: Message,
+    ) -> Result<Result<Payload, Failure>, Trap> {
+        if message.method.as_str() == "trap" {
+            return Err(Trap::Crashed("unreachable".to_owned()));
+        }
+        Ok(Ok(message.payload))
+    }
+
+    async fn deactivate(&mut self, _: Arc<dyn TurnHost>) -> Result<(), Trap> {
+        Ok(())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        0
+    }
+}
+
+async fn api() -> Router {
+    let parts = Parts {
+        store: Arc::new(ModelStore::new()),
+        engine: Arc::new(Echo(ComponentInfo { digest: Digest::of(b""), size_bytes: 0, imports: Vec::new() })),
+        clock: Arc::new(SystemClock::default()),
+        resident_bytes: Arc::new(|| 0),
+    };
+    let node = Node::start(parts, greenroom_runtime::Config::default()).await.unwrap();
+    let router = router(Api::new(node, &Bounds::default(), About::default()));
+    let (status, _) = ask(&router, "PUT", "/v1/actor-types/echo", WASM, "one").await;
+    assert_eq!(status, 201);
+    router
+}
+
+type Headers = &'static [(&'static str, &'static str)];
+const NONE: Headers = &[];
+const WASM: Headers = &[("content-type", "application/wasm")];
+const JSON: Headers = &[("content-type", "application/json")];
+const ASYNC: Headers = &[("prefer", "respond-async")];
+
+async fn ask(router: &Router, method: &str, path: &str, headers: Headers, body: &str) -> (u16, String) {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Body::from(body.to_owned())).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    (response.status().as_u16(), text_of(response).await)
+}
+
+async fn get_json(router: &Router, path: &str) -> Value {
+    let (status, body) = ask(router, "GET", path, NONE, "").await;
+    assert_eq!(status, 200, "{path}: {body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_refused_is_refused_with_its_code() {
+    let api = api().await;
+    let put = |path| ("PUT", path, NONE, "");
+    for ((method, path, headers, body), status, code) in [
+        (("GET", "/", NONE, ""), 404, "not-found"),
+        (("GET", "/v2/actors", NONE, ""), 404, "not-found"),
+        (("GET", "/v1/actors//1", NONE, ""), 400, "invalid-path"),
+        (("POST", "/v1/actors/echo//run", NONE, ""), 400, "invalid-path"),
+        (("GET", "/v1/actors/echo/1/run", NONE, ""), 405, "method-not-allowed"),
+        (("POST", "/healthz", NONE, ""), 405, "method-not-allowed"),
+        (("POST", "/v1/actors/1echo/1/run", NONE, ""), 400, "invalid-path"),
+        (("POST", "/v1/actors/echo/%FF/run", NONE, ""), 400, "invalid-path"),
+        (("POST", "/v1/actors/echo/1/run?x=1", NONE, ""), 400, "invalid-request"),
+        (("POST", "/v1/actors/echo/1/run?delay=PT1S", NONE, ""), 400, "invalid-request"),
+        (("POST", "/v1/actors/none/1/run", NONE, ""), 404, "unknown-actor-type"),
+        (("POST", "/v1/actors/echo/1/trap", NONE, ""), 500, "actor-trapped"),
+        (("GET", "/v1/actors/echo/never", NONE, ""), 404, "unknown-actor"),
+        (("GET", "/v1/actors?limit=0", NONE, ""), 400, "invalid-request"),
+        (("GET", "/v1/actors?type=1", NONE, ""), 400, "invalid-request"),
+        (("GET", "/v1/actors?after=x", NONE, ""), 400, "invalid-request"),
+        (("GET", "/v1/actors/echo/1/-/state/none", NONE, ""), 404, "not-found"),
+        (("DELETE", "/v1/actors/echo/1/-/reminders/none", NONE, ""), 404, "not-found"),
+        (("PUT", "/v1/actors/echo/1/-/reminders/r", NONE, "{"), 400, "invalid-request"),
+        (put("/v1/actor-types/echo"), 415, "unsupported-media-type"),
+        (("PUT", "/v1/actor-types/echo", WASM, "bad"), 422, "component-rejected"),
+        (("GET", "/v1/actor-types/none", NONE, ""), 404, "unknown-actor-type"),
+        (("GET", "/v1/actor-types/echo/versions/+1/component", NONE, ""), 400, "invalid-path"),
+        (("GET", "/v1/actor-types/echo/versions/9/component", NONE, ""), 404, "not-found"),
+        (("DELETE", "/v1/actor-types/echo?purge=perhaps", NONE, ""), 400, "invalid-request"),
+        (("GET", "/v1/node?pretty=1", NONE, ""), 400, "invalid-request"),
+        (("GET", "/errors/none", NONE, ""), 404, "not-found"),
+    ] {
+        let (found, answer) = ask(&api, method, path, headers, body).await;
+        assert_eq!((found, code_of(&answer).as_str()), (status, code), "{method} {path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_actor_is_called_whatever_its_id() {
+    let api = api().await;
+    for id in ["1", "-", "a%2Fb", "%252e%252e", "..", "%E2%82%AC"] {
+        let path = format!("/v1/actors/echo/{id}/run");
+        assert_eq!(ask(&api, "POST", &path, JSON, "[1]").await, (200, "[1]".to_owned()), "{id}");
+    }
+    assert_eq!(ask(&api, "POST", "/v1/actors/echo/1/run", NONE, "").await.0, 204);
+    let page = get_json(&api, "/v1/actors?limit=2").await;
+    assert_eq!(page["items"].as_array().unwrap().len(), 2, "{page}");
+}
+
+#[tokio::test]
+async fn a_message_for_later_waits_in_the_mailbox() {
+    let api = api().await;
+    let (status, body) = ask(&api, "POST", "/v1/actors/echo/1/run?delay=PT1H", ASYNC, "x").await;
+    assert_eq!(status, 202, "{body}");
+    let accepted: Value = serde_json::from_str(&body).unwrap();
+    let mailbox = get_json(&api, "/v1/actors/echo/1/-/mailbox").await;
+    assert_eq!(mailbox["items"][0]["message_id"], accepted["message_id"], "{mailbox}");
+    assert_eq!(mailbox["items"][0]["origin"], json!({"kind": "client"}));
+    assert_eq!(ask(&api, "DELETE", "/v1/actors/echo/1", NONE, "").await.0, 204);
+    assert_eq!(ask(&api, "GET", "/v1/actors/echo/1", NONE, "").await.0, 404);
+}
+
+#[tokio::test]
+async fn state_and_reminders_are_looked_at_and_repaired() {
+    let api = api().await;
+    let key = "/v1/actors/echo/1/-/state/notes%2F1";
+    assert_eq!(ask(&api, "PUT", key, NONE, "text").await.0, 204);
+    assert_eq!(ask(&api, "GET", key, NONE, "").await, (200, "text".to_owned()));
+    let keys = get_json(&api, "/v1/actors/echo/1/-/state?prefix=notes/").await;
+    assert_eq!(keys, json!({"items": ["notes/1"], "next": null}));
+    assert_eq!(ask(&api, "DELETE", key, NONE, "").await.0, 204);
+    assert_eq!(ask(&api, "DELETE", key, NONE, "").await.0, 404);
+
+    let reminder = "/v1/actors/echo/1/-/reminders/daily%2F1";
+    let body = r#"{"method":"run","delay_ms":60000,"payload":null}"#;
+    assert_eq!(ask(&api, "PUT", reminder, JSON, body).await, (204, String::new()));
+    let list = get_json(&api, "/v1/actors/echo/1/-/reminders").await;
+    assert_eq!(list["items"][0]["name"], "daily/1", "{list}");
+    assert_eq!(ask(&api, "DELETE", reminder, NONE, "").await.0, 204);
+    assert_eq!(ask(&api, "POST", "/v1/actors/echo/1/-/deactivate", NONE, "").await.0, 204);
+}
+
+#[tokio::test]
+async fn a_type_is_deployed_looked_at_and_removed() {
+    let api = api().await;
+    assert_eq!(ask(&api, "PUT", "/v1/actor-types/echo", WASM, "one").await.0, 200);
+    assert_eq!(ask(&api, "PUT", "/v1/actor-types/echo", WASM, "two").await.0, 201);
+    let known = get_json(&api, "/v1/actor-types/echo").await;
+    assert_eq!(known["active_version"], 2, "{known}");
+    let component = ask(&api, "GET", "/v1/actor-types/echo/versions/1/component", NONE, "").await;
+    assert_eq!(component, (200, "one".to_owned()));
+    assert_eq!(ask(&api, "PUT", "/v1/actors/echo/1/-/state/k", NONE, "v").await.0, 204);
+    let (status, answer) = ask(&api, "DELETE", "/v1/actor-types/echo", NONE, "").await;
+    assert_eq!((status, code_of(&answer).as_str()), (409, "actor-type-in-use"));
+    assert_eq!(ask(&api, "DELETE", "/v1/actor-types/echo?purge=true", NONE, "").await.0, 204);
+    assert_eq!(get_json(&api, "/v1/actor-types").await, json!({"items": [], "next": null}));
+}
