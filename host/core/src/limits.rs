@@ -88,7 +88,7 @@ impl Default for Limits {
             sandbox_memory_bytes: 128 << 20,
             sandbox_table_elements: 100_000,
             sandbox_stack_bytes: 512 << 10,
-            sandboxes: 12_000,
+            sandboxes: 10_000,
             activations: 100_000,
             memory_bytes: 2 << 30,
             idle_timeout: Duration::from_mins(1),

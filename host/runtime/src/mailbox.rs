@@ -34,7 +34,7 @@ pub(crate) enum Work {
     /// Something stored is due: a message, a reminder.
     StoredDue,
     /// A request of the people who run it.
-    Operation(Operation, oneshot::Sender<Result<bool, Error>>),
+    Operation(Box<Operation>, oneshot::Sender<Result<bool, Error>>),
     /// Give the sandbox back, then go on.
     ReleaseSandbox,
     /// Leave memory.
@@ -160,7 +160,7 @@ mod tests {
 
     fn operation() -> (Work, oneshot::Receiver<Result<bool, Error>>) {
         let (sender, receiver) = oneshot::channel();
-        (Work::Operation(Operation::Purge, sender), receiver)
+        (Work::Operation(Box::new(Operation::Purge), sender), receiver)
     }
 
     #[test]

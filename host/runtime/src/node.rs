@@ -387,7 +387,7 @@ impl Node {
     async fn operate(&self, address: &Address, operation: Operation) -> Result<bool, Error> {
         self.check_not_draining()?;
         let (reply, receiver) = oneshot::channel();
-        self.dispatch.push(address, Work::Operation(operation, reply))?;
+        self.dispatch.push(address, Work::Operation(Box::new(operation), reply))?;
         receiver
             .await
             .unwrap_or_else(|_| Err(Error::new(Code::Internal, "the actor's activation ended; try again")))

@@ -43,7 +43,7 @@ impl Waits {
         let mut circle = vec![caller.clone(), callee.clone()];
         while let Some(last) = circle.last().filter(|last| *last != caller) {
             if let Some((next, _)) = inner.edges.get(last) {
-                circle.push(next.clone())
+                circle.push(next.clone());
             } else {
                 inner.numbered += 1;
                 let number = inner.numbered;
