@@ -68,9 +68,9 @@ impl Chat {
         ctx: &Context,
         current_task: Option<String>,
         tools: Option<Vec<Tool>>,
-    ) -> SessionView {
-        self.context.update(current_task, tools);
-        self.session(ctx)
+    ) -> Result<SessionView> {
+        self.context.update(current_task, tools)?;
+        Ok(self.session(ctx))
     }
 
     /// Forgets the current task and takes away what tools were given.

@@ -75,7 +75,10 @@ impl Default for SessionContext {
 
 impl SessionContext {
     /// Changes what is given.
-    pub(crate) fn update(&mut self, current_task: Option<String>, tools: Option<Vec<Tool>>) {
+    pub(crate) fn update(&mut self, current_task: Option<String>, tools: Option<Vec<Tool>>) -> Result {
+        if current_task.as_deref().is_some_and(|id| !Address::is_id(id)) {
+            return Err(Failure::invalid_argument("argument `current_task`: it can't be an actor's id"));
+        }
         if current_task.is_some() {
             self.current_task = current_task;
         }
@@ -88,6 +91,7 @@ impl SessionContext {
                 }
             }
         }
+        Ok(())
     }
 }
 

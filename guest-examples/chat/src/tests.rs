@@ -94,6 +94,14 @@ fn it_asks_the_current_task() {
 }
 
 #[test]
+fn the_current_task_is_an_actors_id() {
+    for id in ["", "a\nb"] {
+        let refused = alice().call("set_context", &json!({"current_task": id})).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::InvalidArgument);
+    }
+}
+
+#[test]
 fn a_task_out_of_reach_is_part_of_the_reply() {
     let mut alice = alice_at_work();
     alice.call("set_context", &json!({"current_task": "task-2"})).unwrap();

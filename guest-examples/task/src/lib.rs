@@ -18,8 +18,6 @@ pub use status::{Change, History, Status};
 const DEADLINE: &str = "deadline";
 /// Longest title, in characters.
 const TITLE_CHARS_MAX: usize = 200;
-/// Longest actor id, in bytes.
-const ACTOR_ID_BYTES_MAX: usize = 512;
 
 /// A to-do item.
 #[derive(Default, Serialize, Deserialize)]
@@ -151,13 +149,10 @@ impl Task {
     }
 
     fn assign(&mut self, assignee: Option<String>) -> Result {
-        let is_id = |id: &String| {
-            !id.is_empty() && id.len() <= ACTOR_ID_BYTES_MAX && !id.chars().any(char::is_control)
-        };
-        if !assignee.as_ref().is_none_or(is_id) {
-            let rule =
-                format_args!("an assignee has 1 to {ACTOR_ID_BYTES_MAX} bytes and no control characters");
-            return Err(Failure::invalid_argument(rule));
+        if assignee.as_deref().is_some_and(|id| !Address::is_id(id)) {
+            return Err(Failure::invalid_argument(
+                "an assignee has 1 to 512 bytes and no control characters",
+            ));
         }
         self.assignee = assignee;
         Ok(())

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// Longest actor id, in bytes.
+const ID_BYTES_MAX: usize = 512;
+
 /// The address of an actor: its type and its id. Shown as `type/id`.
 ///
 /// ```
@@ -24,6 +27,12 @@ impl Address {
     /// The actor `id` of the type `actor_type`.
     pub fn new(actor_type: impl Into<String>, id: impl Into<String>) -> Self {
         Address { actor_type: actor_type.into(), id: id.into() }
+    }
+
+    /// Whether `id` can be an actor's: 1 to 512 bytes without control characters. For ids that come
+    /// from others, before they are kept.
+    pub fn is_id(id: &str) -> bool {
+        (1..=ID_BYTES_MAX).contains(&id.len()) && !id.chars().any(char::is_control)
     }
 }
 
