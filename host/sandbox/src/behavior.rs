@@ -11,10 +11,10 @@ use wasmtime::component::{Component, ComponentExportIndex, HasSelf, InstancePre,
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use crate::bindings::{Actor, ActorPre};
-use crate::engine::Seats;
 use crate::guest::Guest;
 use crate::offered;
 use crate::sandbox::Instance;
+use crate::seats::Seats;
 use crate::structure::{MEMORIES_MAX, TABLES_MAX};
 use crate::traps::Stop;
 
@@ -78,6 +78,8 @@ pub(crate) struct CompiledBehavior {
     info: ComponentInfo,
     exports: Exports,
     uses_wasi: bool,
+    /// Linear memories of each sandbox.
+    memories: usize,
     limits: Arc<Limits>,
     seats: Arc<Seats>,
 }
@@ -91,7 +93,9 @@ impl CompiledBehavior {
         seats: Arc<Seats>,
     ) -> Result<Self, PrepareError> {
         let uses_wasi = info.imports.iter().any(|name| name.starts_with("wasi:"));
-        Ok(CompiledBehavior { info, exports: Exports::link(linker, component)?, uses_wasi, limits, seats })
+        let exports = Exports::link(linker, component)?;
+        let memories = component.resources_required().map_or(1, |needed| needed.num_memories as usize);
+        Ok(CompiledBehavior { info, exports, uses_wasi, memories, limits, seats })
     }
 
     fn store(&self, environment: &Environment) -> Store<Guest> {
@@ -123,7 +127,7 @@ impl Behavior for CompiledBehavior {
         environment: &Environment,
         turn: Arc<dyn TurnHost>,
     ) -> Result<Box<dyn Sandbox>, Trap> {
-        let seat = Seats::take(&self.seats).ok_or(Trap::NoRoom)?;
+        let seat = Seats::take(&self.seats, self.memories).ok_or(Trap::NoRoom)?;
         let store = self.store(environment);
         let instance = Instance::make(store, &self.exports, Arc::clone(&self.limits), seat, turn).await?;
         Ok(Box::new(instance))

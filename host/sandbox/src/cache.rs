@@ -20,6 +20,8 @@ use sha2::Sha256;
 
 const KEY_FILE: &str = "key";
 const KEY_BYTES: usize = 32;
+/// The permissions of everybody but the owner.
+const OTHERS: u32 = 0o077;
 const TAG_BYTES: usize = 32;
 const ARTIFACT_SUFFIX: &str = ".code";
 /// Names the layout and the checks a component passes before it is compiled: a change of either
@@ -146,7 +148,7 @@ fn read_or_make_key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let path = folder.join(KEY_FILE);
     if let Ok(metadata) = fs::symlink_metadata(&path)
         && metadata.is_file()
-        && metadata.mode() & 0o077 == 0
+        && metadata.mode() & OTHERS == 0
         && let Ok(bytes) = fs::read(&path)
         && let Ok(key) = bytes.try_into()
     {

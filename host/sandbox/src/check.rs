@@ -23,12 +23,11 @@ pub(crate) fn check(
     check_size(component, limits)?;
     check_kind(component)?;
     let outline = examine(component, features, limits).map_err(|refusal| {
-        let text = format!("the component {refusal}");
-        let text = text.replacen("the component not a valid component", "not a valid component", 1);
-        match text.contains("component model async") || text.contains("component-model async") {
-            true => format!("{text}: build it for the synchronous ABI, async functions are not offered"),
-            false => text,
+        let mut text = refusal.to_string();
+        if text.contains("component model async") {
+            text.push_str("; build it for the synchronous ABI, async functions are not offered");
         }
+        text
     })?;
     check_imports(&outline)?;
     check_exports(&outline)?;

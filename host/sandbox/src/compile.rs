@@ -52,8 +52,8 @@ impl CompileSettings {
             arguments: arguments.into_iter().map(Into::into).collect(),
             concurrency: std::thread::available_parallelism().map_or(1, usize::from),
             memory_bytes: 4 << 30,
-            cpu: Duration::from_secs(120),
-            timeout: Duration::from_secs(120),
+            cpu: Duration::from_mins(2),
+            timeout: Duration::from_mins(2),
             cache_bytes: 2 << 30,
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
@@ -21,6 +21,7 @@ use crate::cache::Cache;
 use crate::check::{check, check_size, info};
 use crate::compile::{CompileSettings, compile};
 use crate::guest::Guest;
+use crate::seats::Seats;
 use crate::{settings, ticker};
 
 /// What is known, by digest. Whoever prepares a digest holds its lock.
@@ -46,36 +47,14 @@ pub struct WasmtimeEngine {
 pub struct Figures {
     /// Sandboxes alive.
     pub sandboxes: usize,
+    /// How many can be: the limit `sandboxes`, or fewer where the kernel has no mappings for more.
+    pub sandboxes_max: usize,
     /// Components whose code is in memory.
     pub components: usize,
     /// Components compiled since the start.
     pub compiled: u64,
     /// Components whose code was taken from the cache since the start.
     pub loaded: u64,
-}
-
-/// Places for sandboxes.
-pub(crate) struct Seats {
-    total: usize,
-    taken: AtomicUsize,
-}
-
-/// One sandbox's place, given back when dropped.
-pub(crate) struct Seat(Arc<Seats>);
-
-impl Seats {
-    /// A place, unless all are taken.
-    pub(crate) fn take(seats: &Arc<Self>) -> Option<Seat> {
-        let taken = seats.taken.fetch_add(1, Ordering::Relaxed);
-        let seat = Seat(Arc::clone(seats));
-        (taken < seats.total).then_some(seat)
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl WasmtimeEngine {
@@ -91,7 +70,8 @@ impl WasmtimeEngine {
     ) -> Result<Self, PrepareError> {
         let failed =
             |what: &str, error: &dyn std::fmt::Display| PrepareError::Failed(format!("{what}: {error:#}"));
-        let engine = settings::running_engine(limits).map_err(|error| {
+        let seats = Seats::new(limits.sandboxes);
+        let engine = settings::running_engine(limits, seats.sandboxes_max()).map_err(|error| {
             failed("no room can be set aside for that many sandboxes; lower `sandboxes`", &error)
         })?;
         let linker =
@@ -107,7 +87,7 @@ impl WasmtimeEngine {
             workshop: Semaphore::new(compiler.concurrency.max(1)),
             compiler,
             known: Mutex::default(),
-            seats: Arc::new(Seats { total: limits.sandboxes, taken: AtomicUsize::new(0) }),
+            seats,
             compiled: AtomicU64::new(0),
             loaded: AtomicU64::new(0),
         })
@@ -120,7 +100,8 @@ impl WasmtimeEngine {
             slot.try_lock().is_ok_and(|behavior| behavior.strong_count() > 0)
         };
         Figures {
-            sandboxes: self.seats.taken.load(Ordering::Relaxed),
+            sandboxes: self.seats.sandboxes(),
+            sandboxes_max: self.seats.sandboxes_max(),
             components: known.iter().filter(in_use).count(),
             compiled: self.compiled.load(Ordering::Relaxed),
             loaded: self.loaded.load(Ordering::Relaxed),

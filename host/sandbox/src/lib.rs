@@ -29,6 +29,7 @@ mod limiter;
 mod meter;
 mod offered;
 mod sandbox;
+mod seats;
 mod settings;
 mod structure;
 mod ticker;

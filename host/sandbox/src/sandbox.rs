@@ -13,9 +13,9 @@ use wasmtime::component::{Instance as WasmInstance, TypedFunc};
 
 use crate::behavior::Exports;
 use crate::bindings::greenroom::actor::types;
-use crate::engine::Seat;
 use crate::guest::Guest;
 use crate::meter::Panicked;
+use crate::seats::Seat;
 use crate::traps::{host_panicked, trap_of};
 use crate::wire::{AddressIn, MessageIn, PayloadWire};
 

@@ -54,8 +54,8 @@ fn configuration(limits: &Limits) -> Config {
     config
 }
 
-fn pool(limits: &Limits) -> PoolingAllocationConfig {
-    let sandboxes = u32::try_from(limits.sandboxes.max(1)).unwrap_or(u32::MAX);
+fn pool(limits: &Limits, sandboxes: usize) -> PoolingAllocationConfig {
+    let sandboxes = u32::try_from(sandboxes).unwrap_or(u32::MAX);
     let memories_addressable = MEMORY_POOL_ADDRESS_BYTES / (MEMORY_RESERVATION_BYTES + MEMORY_GUARD_BYTES);
     let memories = u64::from(sandboxes.saturating_mul(MEMORIES_PER_SANDBOX)).min(memories_addressable);
 
@@ -80,10 +80,10 @@ pub(crate) fn compiling_engine(limits: &Limits) -> wasmtime::Result<Engine> {
     Engine::new(&configuration(limits))
 }
 
-/// The engine that runs, with everything a sandbox needs set aside beforehand.
-pub(crate) fn running_engine(limits: &Limits) -> wasmtime::Result<Engine> {
+/// The engine that runs, with everything that many sandboxes need set aside beforehand.
+pub(crate) fn running_engine(limits: &Limits, sandboxes: usize) -> wasmtime::Result<Engine> {
     let mut config = configuration(limits);
-    config.allocation_strategy(pool(limits));
+    config.allocation_strategy(pool(limits, sandboxes));
     Engine::new(&config)
 }
 
@@ -124,13 +124,14 @@ mod tests {
             ..Limits::default()
         };
         let compiling = compiling_engine(&Limits::default()).unwrap();
-        let running = running_engine(&small).unwrap();
+        let running = running_engine(&small, small.sandboxes).unwrap();
         assert_eq!(compatibility(&compiling), compatibility(&running));
         assert_eq!(compatibility(&running), compatibility(&running));
     }
 
     #[test]
     fn the_pool_of_the_default_limits_fits_the_address_space() {
-        running_engine(&Limits::default()).unwrap();
+        let limits = Limits::default();
+        running_engine(&limits, limits.sandboxes).unwrap();
     }
 }

@@ -54,7 +54,7 @@ pub(crate) enum Refusal {
     #[error("not a valid component: {0}")]
     Invalid(#[from] BinaryReaderError),
     /// There is more of something than is allowed.
-    #[error("has {what} ({found}), beyond the bound of {bound}")]
+    #[error("the component has {what} ({found}), beyond the bound of {bound}")]
     TooMany {
         /// What there is too much of.
         what: &'static str,
@@ -64,7 +64,7 @@ pub(crate) enum Refusal {
         bound: u64,
     },
     /// It starts with more than a limit of the host allows it ever to have.
-    #[error("needs {needed} {what} to start, more than {limit} ({value}) allows")]
+    #[error("the component needs {needed} {what} to start, more than {limit} ({value}) allows")]
     PastLimit {
         /// Bytes of memory, or elements of a table.
         what: &'static str,

@@ -50,7 +50,7 @@ async fn a_failure_keeps_its_code_and_words_and_the_sandbox_goes_on() {
         (then (call $refuse (i32.const 3) (local.get $body) (local.get $body_length))))";
     let activate = "(call $refuse (i32.const 2) (local.get $me) (local.get $me_length))";
     let host = Host::new(&small_limits());
-    let (mut sandbox, turn) = host.start(Guest { receive, activate, ..Guest::default() }.component()).await;
+    let (mut sandbox, turn) = host.start(Guest { activate, receive, ..Guest::default() }.component()).await;
     let failure = |code, text: &str| Err(Failure { code, message: text.into() });
     assert_eq!(
         sandbox.activate(Arc::clone(&turn) as _, &me()).await,
