@@ -4,13 +4,14 @@
 use super::rows::{mail_columns, reminder_columns};
 
 /// What an activation starts from: part 0 is one row with the bytes of all state, part 1 the state
-/// if that is at most `?3`, part 2 the reminders.
+/// if that is at most `?3`, part 2 the reminders. Each column of each row is copied on its way, so
+/// the many rows of state must not be as wide as a reminder's.
 pub(super) const LOAD: &str = concat!(
     "WITH size (bytes) AS MATERIALIZED (SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0) \
      FROM state WHERE actor_type = ?1 AND actor_id = ?2) \
-     SELECT 0, bytes, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM size \
+     SELECT 0, bytes, NULL, NULL, NULL, NULL FROM size \
      UNION ALL \
-     SELECT 1, key, value, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM state \
+     SELECT 1, key, value, NULL, NULL, NULL FROM state \
      WHERE actor_type = ?1 AND actor_id = ?2 AND (SELECT bytes FROM size) <= ?3 \
      UNION ALL \
      SELECT 2, ",
@@ -21,8 +22,7 @@ pub(super) const LOAD: &str = concat!(
 /// Sizes and reminders: part 0 is one row of sizes, part 2 the reminders.
 pub(super) const SUMMARY: &str = concat!(
     "SELECT 0, count(*), coalesce(sum(octet_length(key) + octet_length(value)), 0), \
-     (SELECT count(*) FROM mailbox WHERE actor_type = ?1 AND actor_id = ?2), \
-     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL \
+     (SELECT count(*) FROM mailbox WHERE actor_type = ?1 AND actor_id = ?2), NULL, NULL \
      FROM state WHERE actor_type = ?1 AND actor_id = ?2 \
      UNION ALL \
      SELECT 2, ",

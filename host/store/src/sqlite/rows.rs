@@ -19,11 +19,12 @@ macro_rules! mail_columns {
          attempt, sent_at, wake_at"
     };
 }
-/// Columns of a reminder in the order that [`reminder`] reads them.
+/// Columns of a reminder in the order that [`reminder`] reads them: few, for they set the width of
+/// every row that is read together with them.
 macro_rules! reminder_columns {
     () => {
-        "name, method, content_type, body, delay_ms, period_ms, repetitions, due_at, fired, firing_id, \
-         attempt, wake_at"
+        "name, content_type, body, firing_id, json_array(method, delay_ms, period_ms, repetitions, due_at, \
+         fired, attempt, wake_at)"
     };
 }
 pub(super) use {mail_columns, reminder_columns};
@@ -64,11 +65,6 @@ impl<'r> Columns<'r> {
     }
 
     pub(super) fn bytes(&mut self) -> sqlx::Result<&'r [u8]> {
-        let at = self.at();
-        self.row.try_get(at)
-    }
-
-    fn optional_integer(&mut self) -> sqlx::Result<Option<i64>> {
         let at = self.at();
         self.row.try_get(at)
     }
@@ -188,24 +184,28 @@ pub(super) fn idempotency(key: &str, mut columns: Columns<'_>) -> sqlx::Result<I
     Ok(IdempotencyRecord { key: key.to_owned(), request_digest, reply, at: columns.moment()? })
 }
 
+/// The last of [`reminder_columns`].
+type ReminderNumbers = (String, i64, Option<i64>, Option<u32>, u64, u32, u32, u64);
+
 /// A row that ends in [`reminder_columns`].
 pub(super) fn reminder(mut columns: Columns<'_>) -> sqlx::Result<Reminder> {
     let name = Arc::from(columns.text()?);
-    let method = columns.method()?;
     let payload = columns.payload()?;
-    let delay_ms = columns.count()?;
-    let period_ms = columns.optional_integer()?.map(|bits| bits as u64);
-    let repetitions = columns.optional_integer()?.map(u32::try_from).transpose().map_err(invalid)?;
+    let firing_id = columns.message_id()?;
+    let (method, delay, period, repetitions, due_at, fired, attempt, wake_at): ReminderNumbers =
+        serde_json::from_str(columns.text()?).map_err(invalid)?;
     Ok(Reminder {
         name,
-        method,
+        method: Method::new(&method).map_err(invalid)?,
         payload,
-        schedule: Schedule::new(delay_ms, period_ms, repetitions).map_err(invalid)?,
-        due_at: columns.moment()?,
-        fired: columns.small()?,
-        firing_id: columns.message_id()?,
-        attempt: columns.small()?,
-        wake_at: columns.moment()?,
+        // The same 64 bits as were stored.
+        schedule: Schedule::new(delay as u64, period.map(|bits| bits as u64), repetitions)
+            .map_err(invalid)?,
+        due_at: Timestamp::from_unix_ms(due_at),
+        fired,
+        firing_id,
+        attempt,
+        wake_at: Timestamp::from_unix_ms(wake_at),
     })
 }
 

@@ -207,7 +207,7 @@ async fn assert_same_records(sqlite: &SqliteStore, model: &ModelStore) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_same_turns_leave_the_same_in_both(batches in vec(vec(write_set(), 0..12), 1..6)) {

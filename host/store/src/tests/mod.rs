@@ -26,5 +26,4 @@ async fn sqlite_keeps_the_contract() {
 
 mod equivalence;
 mod failures;
-#[cfg(test)]
 mod opening;
