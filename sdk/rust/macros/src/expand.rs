@@ -46,7 +46,10 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
                 let _ = (&context, &payload);
                 match method {
                     #(#arms)*
-                    _ => ::core::result::Result::Err(::greenroom_sdk::__private::unknown_method::<Self>(method)),
+                    _ => {
+                        let failure = ::greenroom_sdk::__private::unknown_method::<Self>(method);
+                        ::core::result::Result::Err(failure)
+                    }
                 }
             }
 
@@ -134,9 +137,11 @@ fn reply(method: &Method) -> TokenStream {
         (true, false) => quote_spanned!(span=> raw),
         (true, true) => quote_spanned!(span=> raw_result),
     };
-    let check = (!method.returns_result() && !has_lifetime(returns)).then(
-        || quote_spanned!(span=> let _ = <#returns as ::greenroom_sdk::__private::AResultIsCalledResult<_>>::check;),
-    );
+    let check = (!method.returns_result() && !has_lifetime(returns)).then(|| {
+        quote_spanned!(span=>
+            let _ = <#returns as ::greenroom_sdk::__private::AResultIsCalledResult<_>>::check;
+        )
+    });
     quote_spanned!(span=> {
         #check
         ::greenroom_sdk::__private::reply::#function(#call)
