@@ -127,7 +127,7 @@ async fn serve(node: Node, server: Server, drain_timeout: Duration, mut signals:
     drop(stop);
     let stopping = async { tokio::join!(node.drain(), serving) };
     tokio::select! {
-        (_, ended) = stopping => {
+        ((), ended) = stopping => {
             if let Err(error) = ended {
                 tracing::error!(%error, "the server ended badly");
             }

@@ -135,6 +135,7 @@ impl Host {
         if status < 400 {
             return Ok(Reply { status, body });
         }
-        Err(Refusal::parse(status, &body, retry_after).map_or(Failure::NotGreenroom, Failure::Refused))
+        Err(Refusal::parse(status, &body, retry_after)
+            .map_or(Failure::NotGreenroom, |refusal| Failure::Refused(Box::new(refusal))))
     }
 }

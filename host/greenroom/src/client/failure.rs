@@ -17,7 +17,7 @@ pub(super) enum Failure {
         why: String,
     },
     /// The host answered with a problem.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// Something answered, but not as a Greenroom host does.
     NotGreenroom,
     /// Our output is no longer read.
@@ -116,8 +116,10 @@ mod tests {
 
     fn told(code: &str, retry: &str, retry_after: Option<&str>) -> String {
         let body = format!(r#"{{"code":"{code}","source":"host","retry":"{retry}","detail":"why"}}"#);
-        Failure::Refused(Refusal::parse(503, body.as_bytes(), retry_after.map(str::to_owned)).unwrap())
-            .to_string()
+        Failure::Refused(Box::new(
+            Refusal::parse(503, body.as_bytes(), retry_after.map(str::to_owned)).unwrap(),
+        ))
+        .to_string()
     }
 
     #[test]

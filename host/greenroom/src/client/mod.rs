@@ -20,9 +20,8 @@ use show::{Column, Style};
 /// Runs one command.
 pub(crate) fn run(command: ClientCommand) -> ExitCode {
     match dispatch(command) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads our output has seen enough, for example `head`.
-        Err(Failure::NobodyReads) => ExitCode::SUCCESS,
+        // Whoever stopped reading our output has seen enough, for example `head`.
+        Ok(()) | Err(Failure::NobodyReads) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{failure}");
             ExitCode::from(failure.exit_code())
@@ -212,7 +211,8 @@ fn call(message: &Message, connection: &Connection) -> Done {
 fn send(message: &Message, delay: Option<Duration>, connection: &Connection) -> Done {
     let mut request = message_request(message)?.header("prefer", "respond-async");
     if let Some(delay) = delay {
-        request.path += &format!("?delay=PT{}.{:03}S", delay.as_secs(), delay.subsec_millis());
+        let (seconds, milliseconds) = (delay.as_secs(), delay.subsec_millis());
+        request.path = format!("{}?delay=PT{seconds}.{milliseconds:03}S", request.path);
     }
     let reply = Host::new(connection)?.ask(request)?;
     if connection.json {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use greenroom_core::ActorType;
 use toml::{Table, Value};
@@ -148,7 +148,7 @@ impl Settings {
             (setting.set)(self, text).map_err(|reason| InvalidSettings::new(place, reason))?;
         }
         if let Some(data) = &arguments.data {
-            self.data = PathBuf::clone(data);
+            self.data.clone_from(data);
         }
         if let Some(listen) = arguments.listen {
             self.listen = listen;

@@ -45,7 +45,7 @@ macro_rules! integer_values {
                 Self::try_from(value).map_err(|_| format!("it may be at most {}", Self::MAX))
             }
             fn to_u64(&self) -> u64 {
-                *self as u64
+                u64::try_from(*self).unwrap_or(u64::MAX)
             }
         }
     )*};

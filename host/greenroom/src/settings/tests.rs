@@ -161,7 +161,8 @@ fn documented(table: &str) -> String {
                 "compile.concurrency" => "processors".to_owned(),
                 _ => (setting.show)(&defaults),
             };
-            text += &format!("| `{name}` | `{}` | {default} | {} |\n", setting.variable(), setting.meaning);
+            let row = format!("| `{name}` | `{}` | {default} | {} |\n", setting.variable(), setting.meaning);
+            text.push_str(&row);
         }
     }
     text
