@@ -118,16 +118,13 @@ impl WasmtimeEngine {
     }
 
     async fn make(&self, digest: Digest, bytes: Bytes) -> Result<CompiledBehavior, PrepareError> {
-        let (info, component) = match self.load(digest, bytes.len()).await? {
-            Some(cached) => {
-                self.loaded.fetch_add(1, Ordering::Relaxed);
-                cached
-            }
-            None => {
-                let made = self.check_and_compile(bytes).await?;
-                self.compiled.fetch_add(1, Ordering::Relaxed);
-                made
-            }
+        let (info, component) = if let Some(cached) = self.load(digest, bytes.len()).await? {
+            self.loaded.fetch_add(1, Ordering::Relaxed);
+            cached
+        } else {
+            let made = self.check_and_compile(bytes).await?;
+            self.compiled.fetch_add(1, Ordering::Relaxed);
+            made
         };
         CompiledBehavior::new(
             info,

@@ -92,9 +92,9 @@ impl Instance {
 impl Functions {
     fn of(instance: &WasmInstance, store: &mut Store<Guest>, exports: &Exports) -> wasmtime::Result<Self> {
         Ok(Functions {
-            activate: instance.get_typed_func(&mut *store, &exports.activate)?,
-            receive: instance.get_typed_func(&mut *store, &exports.receive)?,
-            deactivate: instance.get_typed_func(&mut *store, &exports.deactivate)?,
+            activate: instance.get_typed_func(&mut *store, exports.activate)?,
+            receive: instance.get_typed_func(&mut *store, exports.receive)?,
+            deactivate: instance.get_typed_func(&mut *store, exports.deactivate)?,
         })
     }
 }
