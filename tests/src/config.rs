@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-/// Limits other than the defaults, by name.
+/// What a host is told, other than the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     limits: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -15,6 +16,18 @@ impl Settings {
         self.limits.retain(|(known, _)| known != name);
         self.limits.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// With one more environment variable of the host.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The environment variables of the host.
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
     }
 
     /// As the file's text.

@@ -179,6 +179,7 @@ async fn spawn(directory: &Path, settings: &Settings) -> anyhow::Result<(Child, 
     let output = File::create(&output_path)?;
 
     let mut command = serve_command(&directory.join("data"))?;
+    command.envs(settings.environment().iter().map(|(name, value)| (name, value)));
     command.arg("--config").arg(&config).stdout(output).stderr(log);
     // Its own group: what stops the test or the demo from the keyboard does not stop the host.
     command.process_group(0).kill_on_drop(false);

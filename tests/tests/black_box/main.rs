@@ -2,6 +2,7 @@
 //! tested against the real binary in a process of its own. A test waits for what it wants to see;
 //! it sleeps only where the passing of time is what it is about.
 
+mod access;
 mod api;
 mod cli;
 mod demo;

@@ -12,8 +12,9 @@ use greenroom_tests::host::Host;
 use greenroom_tests::script::{self, call, simply, work};
 use serde_json::{Value, json};
 
-/// A neighbour that takes longer than this notices.
-const UNNOTICED: Duration = Duration::from_secs(2);
+/// A neighbour that takes longer than this notices: less than one of the hostile turns takes, so it
+/// would notice if those did not yield.
+const UNNOTICED: Duration = Duration::from_millis(1_500);
 
 /// Asks a healthy actor again and again until told to stop; the longest it had to wait.
 fn neighbour(client: Client, over: Arc<AtomicBool>) -> tokio::task::JoinHandle<anyhow::Result<Duration>> {
@@ -31,7 +32,7 @@ fn neighbour(client: Client, over: Arc<AtomicBool>) -> tokio::task::JoinHandle<a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_turn_harms_only_itself() -> anyhow::Result<()> {
-    let settings = Settings::default().limit("turn_cpu", "500ms").limit("sandbox_memory_bytes", "64 MiB");
+    let settings = Settings::default().limit("turn_cpu", "2s").limit("sandbox_memory_bytes", "64 MiB");
     let mut host = Host::with_probe(settings).await?;
     host.call("probe", "neighbour", "increment", "").await?.expect(200);
     let before = host.memory()?.resident;

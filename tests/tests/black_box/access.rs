@@ -1,0 +1,63 @@
+//! Who may ask: on loopback whoever is on the machine, but no web page of others; with tokens only
+//! who has one; and never everybody by mistake.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use greenroom_tests::config::Settings;
+use greenroom_tests::guests;
+use greenroom_tests::host::Host;
+use http::Method;
+use tokio::process::Command;
+
+const TOKEN: &str = "a-token-that-is-long-enough-0123456789";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_web_page_of_others_reaches_a_host_on_loopback() -> anyhow::Result<()> {
+    let host = Host::with_probe(Settings::default()).await?;
+    let path = "/v1/actors/probe/a/increment";
+    for headers in [
+        [("host", "attacker.example")],
+        [("origin", "https://attacker.example")],
+        [("sec-fetch-site", "cross-site")],
+    ] {
+        let reply = host.send_request(Method::POST, path, &headers, Bytes::new()).await?;
+        reply.refused(403, "forbidden");
+    }
+    assert_eq!(host.call("probe", "a", "increment", "").await?.expect(200).text(), "1");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_tokens_only_their_bearers_are_let_in() -> anyhow::Result<()> {
+    let host = Host::with(Settings::default().variable("GREENROOM_TOKENS", TOKEN)).await?;
+    let path = "/v1/actor-types";
+    for given in [None, Some("Bearer wrong-token-of-the-same-length-0123"), Some("Basic YTpi"), Some(TOKEN)] {
+        let headers: Vec<_> = given.map(|value| ("authorization", value)).into_iter().collect();
+        let reply = host.send_request(Method::GET, path, &headers, Bytes::new()).await?;
+        reply.refused(401, "unauthenticated");
+    }
+    let bearer = format!("Bearer {TOKEN}");
+    let headers = [("authorization", bearer.as_str())];
+    let reply = host.send_request(Method::GET, path, &headers, Bytes::new()).await?;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    host.get("/healthz").await?.expect(200);
+    assert!(!host.log().contains(TOKEN), "the token is in the log");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_tokens_it_listens_on_loopback_only() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut command = Command::new(guests::host_binary()?);
+    command.args(["serve", "--listen", "0.0.0.0:0", "--data"]).arg(folder.path().join("data"));
+    command.env_remove("GREENROOM_TOKENS").stdin(Stdio::null()).kill_on_drop(true);
+    let ended = tokio::time::timeout(Duration::from_secs(30), command.output());
+    let output = ended.await.context("it listens to everybody")??;
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("token"), "{said}");
+    Ok(())
+}
