@@ -28,8 +28,8 @@ impl Guest for Probe {
         memory::count_turn();
         match message.method.as_str() {
             "echo" => Ok(message.payload),
-            "increment" => add_one("n").map(text),
-            "get" => Ok(text(number("n"))),
+            "increment" => add_one("n").map(|count| text(count.to_string())),
+            "get" => Ok(text(number("n").to_string())),
             "append" => append(&message),
             "list" => Ok(text(list().join("\n"))),
             "run" => script::run(&message),
@@ -55,8 +55,8 @@ pub(crate) fn limited(limit: String) -> Failure {
     failure(ErrorCode::ResourceExhausted, limit)
 }
 
-fn text(text: impl ToString) -> Payload {
-    Payload { content_type: "text/plain".into(), body: text.to_string().into_bytes() }
+fn text(text: impl Into<String>) -> Payload {
+    Payload { content_type: "text/plain".into(), body: text.into().into_bytes() }
 }
 
 fn number(key: &str) -> u64 {

@@ -156,7 +156,7 @@ fn perform(operation: Operation, message: &Message) -> Result<Value, Failure> {
         }
         Operation::Now {} => json!(context::now_ms()),
         Operation::Random { len } => {
-            json!(context::random(len).iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+            json!(hexadecimal(&context::random(len)))
         }
         Operation::Big { bytes } => json!("x".repeat(bytes)),
         Operation::Remember { value } => {
@@ -166,6 +166,11 @@ fn perform(operation: Operation, message: &Message) -> Result<Value, Failure> {
         Operation::Recall {} => json!({ "value": memory::recall(), "turns": memory::turns() }),
         Operation::Message {} => described(message),
     })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 fn lossy(bytes: &[u8]) -> Value {
