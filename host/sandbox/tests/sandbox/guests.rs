@@ -116,7 +116,7 @@ pub(crate) fn small_limits() -> Limits {
     Limits {
         sandboxes: 16,
         sandbox_memory_bytes: 4 << 20,
-        turn_cpu: Duration::from_millis(100),
+        turn_cpu: Duration::from_millis(300),
         payload_bytes: 256 << 10,
         state_value_bytes: 64 << 10,
         ..Limits::default()

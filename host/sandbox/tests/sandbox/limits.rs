@@ -14,7 +14,7 @@ const FOREVER: &str = "(loop $on (br $on))";
 
 fn cpu_limit(trap: Trap) {
     match trap {
-        Trap::CpuLimit(text) => assert!(text.contains("turn_cpu (100ms)"), "{text}"),
+        Trap::CpuLimit(text) => assert!(text.contains("turn_cpu (300ms)"), "{text}"),
         other => panic!("{other:?}"),
     }
 }
@@ -35,7 +35,7 @@ async fn beside_a_neighbour<T>(call: impl Future<Output = T>) -> T {
         outcome = call => outcome,
         () = neighbour(&goes) => unreachable!(),
     };
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     assert!(goes.load(Ordering::Relaxed) >= 3, "the neighbour got {} goes", goes.load(Ordering::Relaxed));
     outcome
 }
@@ -78,16 +78,15 @@ async fn bulk_operations_are_cut_too() {
 
 #[tokio::test]
 async fn each_turn_has_the_whole_of_its_processor_time() {
-    // Some 60 ms of work, as long as it is less than 100: each of many turns may do it.
+    // Some 10 ms of work, many times over: all of it together is far beyond one turn's time.
     let items = "(global $n (mut i32) (i32.const 0))";
     let receive = r"(global.set $n (i32.const 0))
         (loop $on (global.set $n (i32.add (global.get $n) (i32.const 1)))
             (br_if $on (i32.lt_u (global.get $n) (i32.const 10000000))))";
-    let limits = Limits { turn_cpu: Duration::from_millis(400), ..small_limits() };
-    let host = Host::new(&limits);
+    let host = Host::new(&small_limits());
     let (mut sandbox, turn) = host.start(Guest { items, receive, ..Guest::default() }.component()).await;
     let started = Instant::now();
-    while started.elapsed() < Duration::from_millis(800) {
+    while started.elapsed() < Duration::from_secs(1) {
         ask(&mut *sandbox, &turn, "x").await.unwrap();
     }
 }
