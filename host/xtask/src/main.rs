@@ -7,6 +7,8 @@ mod steps;
 mod tasks;
 mod toolchain;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Builds, tests and demonstrates Greenroom.
@@ -60,7 +62,18 @@ enum Task {
     Ci,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        // What failed has said why; where in this program it was noticed helps nobody.
+        Err(error) => {
+            eprintln!("==> {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     std::env::set_current_dir(steps::root())?;
     match Cli::parse().task {
         Task::Guests => tasks::guests(),

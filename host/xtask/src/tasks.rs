@@ -63,7 +63,8 @@ pub(crate) fn bench(options: &[String]) -> anyhow::Result<()> {
 fn test_steps(black_box_only: bool, options: &[String]) -> Vec<Step> {
     // The black-box tests run the binary and the guests; cargo can't know that they depend on them.
     let mut steps = vec![guests_step(), host_step(false)];
-    let separated = |step: Step| if options.is_empty() { step } else { step.args(&["--".into()]).args(options) };
+    let separated =
+        |step: Step| if options.is_empty() { step } else { step.args(&["--".into()]).args(options) };
     if !black_box_only {
         let unit = ["test", "--workspace", "--exclude", "greenroom-tests", "--no-fail-fast"];
         steps.push(separated(Step::cargo("unit, contract and doc tests", &unit)));
@@ -90,8 +91,7 @@ pub(crate) fn ci() -> anyhow::Result<()> {
         Step::cargo("format", &["fmt", "--all", "--check"]),
         Step::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         Step::cargo("lints of the guests", &guest_lints),
-        Step::cargo("documentation", &["doc", "--workspace", "--no-deps"])
-            .env("RUSTDOCFLAGS", "-D warnings"),
+        Step::cargo("documentation", &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
     ];
     steps.extend(test_steps(false, &[]));
     run_all("ci", &steps)

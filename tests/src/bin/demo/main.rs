@@ -7,6 +7,7 @@ mod scenes;
 mod users;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Parser;
 use greenroom_tests::config::Settings;
@@ -39,7 +40,17 @@ struct Options {
 const IDLE_TIMEOUT: &str = "3s";
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match play().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nFAILED: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn play() -> anyhow::Result<()> {
     let options = Options::parse();
     let temporary = tempfile::Builder::new().prefix("greenroom-demo-").tempdir()?;
     let folder = options.data.clone().unwrap_or_else(|| temporary.path().to_path_buf());
