@@ -72,10 +72,12 @@ fn chosen(plan: &Plan) -> Vec<Scenario> {
 
 async fn one(plan: &Plan, scenario: Scenario, server: SocketAddr) -> anyhow::Result<Figures> {
     let actors = plan.actors;
-    let outcome = wire::load(server, plan.connections, Extent::Time(plan.time), move |number, request| {
-        scenario.request(number, actors, request);
-    })
-    .await?;
+    let make = move |number: u64, request: &mut Vec<u8>| scenario.request(number, actors, request);
+    if scenario.is_about_active_actors() {
+        // The round before may have made them leave memory.
+        wire::load(server, plan.connections, Extent::Requests(actors), make).await?;
+    }
+    let outcome = wire::load(server, plan.connections, Extent::Time(plan.time), make).await?;
     ensure!(
         outcome.refused == 0 && outcome.latencies.count() > 0,
         "{}: {} requests were refused, {} succeeded",

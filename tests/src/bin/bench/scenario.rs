@@ -41,6 +41,11 @@ impl Scenario {
         }
     }
 
+    /// Whether its actors are in memory when it begins.
+    pub(crate) fn is_about_active_actors(self) -> bool {
+        self != Scenario::FirstCalls
+    }
+
     /// Writes the n-th request.
     pub(crate) fn request(self, number: u64, actors: u64, request: &mut Vec<u8>) {
         const BODY: &str = "sixty-four bytes of text, which is what a short request carries.";
