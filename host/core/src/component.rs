@@ -38,7 +38,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A component that was checked: it targets `world actor` and imports nothing that is not offered.
+/// A component that was checked: it is an actor and imports nothing that is not offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentInfo {
     /// Which bytes.
@@ -47,4 +47,36 @@ pub struct ComponentInfo {
     pub size_bytes: u64,
     /// The interfaces it imports, sorted, for example `greenroom:actor/state@0.1.0`.
     pub imports: Vec<String>,
+}
+
+/// What can be asked of the actors of a component, as far as the component itself says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Description {
+    /// Its methods, sorted by name.
+    pub methods: Vec<MethodDescription>,
+    /// Whether it has a `behavior`, which takes every message that is for none of the methods.
+    pub takes_any_method: bool,
+}
+
+/// One function that a component exports.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MethodDescription {
+    /// The name it is called by.
+    pub name: String,
+    /// Other names it is called by.
+    pub aliases: Vec<String>,
+    /// The exported interface it is in, for example `shop:orders/cart@1.0.0`.
+    pub interface: Option<String>,
+    /// What its author says of it.
+    pub docs: Option<String>,
+    /// JSON Schema of its arguments by name.
+    pub parameters: serde_json::Value,
+    /// Whether a message may bring its one argument as plain bytes.
+    pub takes_bytes: bool,
+    /// JSON Schema of what it answers; `None` when it answers nothing.
+    pub result: Option<serde_json::Value>,
+    /// Whether its answer can be had as plain bytes.
+    pub gives_bytes: bool,
+    /// JSON Schema of the error it may answer with, where that is a value of its own.
+    pub error: Option<serde_json::Value>,
 }

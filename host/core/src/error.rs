@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
 use crate::message::{CallError, ErrorCode, Failure};
 
 /// Whose doing an error is.
@@ -95,6 +97,7 @@ codes! {
     GuestResourceExhausted  "resource-exhausted"      429 Guest  Later   "The actor allows no more of this now";
     GuestInternal           "internal"                500 Guest  Never   "The actor failed";
     GuestUnimplemented      "unimplemented"           501 Guest  Never   "The actor has no such method";
+    MethodFailed            "method-failed"           422 Guest  Never   "The method answered with an error";
     IdempotencyMismatch     "idempotency-mismatch"    409 Client Never   "That idempotency key was used for another request";
     ActorTypeInUse          "actor-type-in-use"       409 Client Never   "Actors of that type still have state";
     VersionConflict         "version-conflict"        409 Client Never   "The actor type changed meanwhile";
@@ -125,12 +128,14 @@ pub struct Error {
     pub code: Code,
     /// What happened this time.
     pub detail: String,
+    /// JSON of the actor's own, where its method answered with an error that is a value.
+    pub data: Option<Bytes>,
 }
 
 impl Error {
     /// An error of that code.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Error { code, detail: detail.into() }
+        Error { code, detail: detail.into(), data: None }
     }
 }
 
@@ -161,7 +166,7 @@ impl From<ErrorCode> for Code {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        Error { code: failure.code.into(), detail: failure.message }
+        Error::new(failure.code.into(), failure.message)
     }
 }
 
@@ -171,7 +176,14 @@ impl From<Error> for CallError {
         if let Some((code, _)) = GUEST_CODES.iter().find(|(_, code)| *code == error.code) {
             return CallError::Failed(Failure { code: *code, message: error.detail });
         }
+        let failed = |code, message| CallError::Failed(Failure { code, message });
         match error.code {
+            // The callee was not entered: the caller's payload does not fit the method.
+            Code::InvalidRequest => failed(ErrorCode::InvalidArgument, error.detail),
+            Code::MethodFailed => {
+                let json = error.data.map(|data| String::from_utf8_lossy(&data).into_owned());
+                failed(ErrorCode::FailedPrecondition, json.unwrap_or(error.detail))
+            }
             Code::UnknownActorType => CallError::UnknownActorType,
             Code::Deadlock => CallError::Deadlock(error.detail),
             Code::MailboxFull => CallError::Overloaded,
@@ -210,6 +222,10 @@ mod tests {
         assert_eq!(told(Code::Deadlock), CallError::Deadlock("x".into()));
         assert_eq!(told(Code::MailboxFull), CallError::Overloaded);
         assert_eq!(told(Code::TurnTimeout), CallError::Timeout);
+        let failed = |code, text: &str| CallError::Failed(Failure { code, message: text.into() });
+        assert_eq!(told(Code::InvalidRequest), failed(ErrorCode::InvalidArgument, "x"));
+        let typed = Error { data: Some("{\"left\":3}".into()), ..Error::new(Code::MethodFailed, "x") };
+        assert_eq!(CallError::from(typed), failed(ErrorCode::FailedPrecondition, "{\"left\":3}"));
         assert_eq!(told(Code::MemoryLimit), CallError::Crashed("memory-limit: x".into()));
         assert_eq!(told(Code::Draining), CallError::Unavailable("draining: x".into()));
     }

@@ -3,6 +3,7 @@
 //! [`SandboxEngine`] turns bytes into a [`Behavior`], a behavior makes [`Sandbox`]es, and while a
 //! sandbox runs a turn its guest reaches the host through that turn's [`TurnHost`].
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use bytes::Bytes;
 
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::component::ComponentInfo;
+use crate::component::{ComponentInfo, Description};
 use crate::error::{Code, Error};
 use crate::message::{CallError, Failure, LimitExceeded, Message, Payload};
 use crate::schedule::Schedule;
@@ -44,6 +45,20 @@ pub trait Behavior: Send + Sync + 'static {
     /// What was checked.
     fn info(&self) -> &ComponentInfo;
 
+    /// What can be asked of its actors.
+    fn describe(&self) -> Description {
+        Description { methods: Vec::new(), takes_any_method: true }
+    }
+
+    /// Takes a message before any sandbox is entered for it: finds its method and converts its
+    /// arguments.
+    ///
+    /// # Errors
+    /// There is no such method, or the payload does not fit it. Nothing ran.
+    fn accept(&self, message: Message) -> Result<Accepted, Error> {
+        Ok(Accepted::Message(message))
+    }
+
     /// Makes a sandbox for the actor `me`. Initialisers of the guest run within `turn`.
     ///
     /// Cancel safe: nothing is left of a sandbox that is not returned.
@@ -55,13 +70,25 @@ pub trait Behavior: Send + Sync + 'static {
     ) -> Result<Box<dyn Sandbox>, Trap>;
 }
 
+/// A message that a behavior takes.
+pub enum Accepted {
+    /// For the guest's `receive`.
+    Message(Message),
+    /// For a function of the guest's own.
+    Method(MethodCall),
+}
+
+/// A function and its arguments in the form of the engine whose behavior made it; for sandboxes of
+/// that behavior.
+pub struct MethodCall(pub Box<dyn Any + Send>);
+
 /// One component instance with its own memory, serving one activation.
 ///
 /// After any `Err`, and after a future of it was dropped unfinished, a sandbox must be dropped;
 /// it refuses to be entered again.
 #[async_trait]
 pub trait Sandbox: Send {
-    /// Calls the guest's `activate`.
+    /// Calls the guest's `activate`, if it has one.
     async fn activate(&mut self, turn: Arc<dyn TurnHost>, me: &Address) -> Result<Result<(), Failure>, Trap>;
 
     /// Calls the guest's `receive`.
@@ -71,7 +98,17 @@ pub trait Sandbox: Send {
         message: Message,
     ) -> Result<Result<Payload, Failure>, Trap>;
 
-    /// Calls the guest's `deactivate`.
+    /// Calls a function of the guest's own. The error is the guest's answer, or what is wrong with
+    /// it.
+    async fn call(
+        &mut self,
+        _turn: Arc<dyn TurnHost>,
+        _call: MethodCall,
+    ) -> Result<Result<Payload, Error>, Trap> {
+        Err(Trap::Host(Error::new(Code::Internal, "this sandbox has no functions of its guest's own")))
+    }
+
+    /// Calls the guest's `deactivate`, if it has one.
     async fn deactivate(&mut self, turn: Arc<dyn TurnHost>) -> Result<(), Trap>;
 
     /// Bytes of linear memory it has.

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use greenroom_core::{Code, Error, InvalidName};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use serde_json::value::RawValue;
 
 /// The media type of problem documents.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -69,6 +70,8 @@ struct Document<'a> {
     code: &'a str,
     source: &'a str,
     retry: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a RawValue>,
 }
 
 /// Seconds to wait where the host knows that trying again helps.
@@ -92,6 +95,7 @@ impl IntoResponse for Problem {
             code: code.as_str(),
             source: code.source().as_str(),
             retry: code.retry().as_str(),
+            error: self.0.data.as_deref().and_then(|json| serde_json::from_slice(json).ok()),
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -125,6 +129,15 @@ mod tests {
              \"status\":429,\"detail\":\"1000 messages wait for task/1\",\"code\":\"mailbox-full\",\
              \"source\":\"client\",\"retry\":\"later\"}"
         );
+    }
+
+    #[tokio::test]
+    async fn an_error_of_the_actors_own_is_a_member_of_the_document() {
+        let error = Error { data: Some("{\"left\": 3}".into()), ..Error::new(Code::MethodFailed, "x") };
+        let response = Problem::from(error).into_response();
+        assert_eq!(response.status(), 422);
+        let text = text_of(response).await;
+        assert!(text.ends_with("\"retry\":\"never\",\"error\":{\"left\": 3}}"), "{text}");
     }
 
     #[tokio::test]

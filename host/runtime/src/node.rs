@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use greenroom_core::component::Description;
 use greenroom_core::sandbox::{Environment, SandboxEngine};
 use greenroom_core::store::{Reminder, Store};
 use greenroom_core::{
@@ -310,6 +311,15 @@ impl Node {
         self.dispatch.types.check(actor_type)?;
         let found = self.actor_types().await?.into_iter().find(|view| view.name == *actor_type);
         found.ok_or_else(|| Error::new(Code::UnknownActorType, format!("{actor_type} was just undeployed")))
+    }
+
+    /// What can be asked of the actors of a type: what the active version says of itself.
+    ///
+    /// # Errors
+    /// `unknown-actor-type`; `activation-failed` when its code can't be prepared.
+    pub async fn describe(&self, actor_type: &ActorType) -> Result<Description, Error> {
+        let version = self.dispatch.types.active(actor_type)?;
+        Ok(self.dispatch.types.behavior(&version).await?.describe())
     }
 
     /// The bytes that were uploaded.

@@ -1,5 +1,8 @@
 //! Runs one turn in the actor's sandbox, making a sandbox first when there is none.
 //!
+//! A message is accepted first: its method found and its arguments converted, so that one that does
+//! not fit is refused before any guest is entered, and costs no sandbox.
+//!
 //! A turn either succeeds, and then its changes are in the activation's memory and ready to be
 //! committed, or it leaves no trace and its sandbox is thrown away. The deadline bounds all of it:
 //! making the sandbox, the guest, and what the guest waits for.
@@ -7,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_core::sandbox::{Behavior, Sandbox, Trap};
+use greenroom_core::sandbox::{Accepted, Behavior, Sandbox, Trap};
 use greenroom_core::store::WriteSet;
 use greenroom_core::{Code, Error, Failure, Message, Method, Payload, Source};
 use tokio::time::{Instant, timeout_at};
@@ -25,7 +28,8 @@ impl Actor {
     /// Gives `message` to the guest. The caller commits the write set.
     ///
     /// # Errors
-    /// The guest's failure, or why it was stopped; the turn has left no trace.
+    /// Why the message was refused, the guest's failure, or why it was stopped; the turn has left no
+    /// trace.
     pub(crate) async fn run_turn(
         &mut self,
         message: Message,
@@ -38,27 +42,66 @@ impl Actor {
             self.data.lock().state.shed(self.dispatch.limits.state_preload_bytes);
         }
         let turn = self.turn(deadline, depth, Some(message_id));
-        let ran = self.run_in_sandbox(&turn, message).await;
+        let ran = match self.accept(message, deadline).await {
+            Ok((version, accepted)) => {
+                let ran = self.run_in_sandbox(&turn, version, accepted).await;
+                if ran.is_err() {
+                    self.discard_sandbox();
+                }
+                ran
+            }
+            Err(refused) => Err(refused),
+        };
         turn.log.finish(&turn.me);
         self.note(&turn, &method, started, ran.as_ref().err());
         match ran {
             Ok(payload) => Ok((payload, turn.settle())),
             Err(error) => {
                 tracing::debug!(actor = %turn.me, message_id = %message_id, %method, %error, "a turn failed");
-                self.discard_sandbox();
                 Err(error)
             }
         }
     }
 
-    async fn run_in_sandbox(&mut self, turn: &Arc<Turn>, message: Message) -> Result<Payload, Error> {
-        let live = self.enter(turn.deadline, turn.depth).await?;
-        let received = timeout_at(turn.deadline, live.sandbox.receive(Arc::clone(turn) as _, message));
-        let payload = match received.await {
+    /// What `message` is to the version that new turns run.
+    async fn accept(
+        &mut self,
+        message: Message,
+        deadline: Instant,
+    ) -> Result<(Arc<Version>, Accepted), Error> {
+        let version = self.dispatch.types.active(&self.activation.address.actor_type)?;
+        let accepted = match version.prepared() {
+            Some(behavior) => behavior.accept(message)?,
+            None => self.behavior(&version, deadline).await?.accept(message)?,
+        };
+        Ok((version, accepted))
+    }
+
+    async fn behavior(&mut self, version: &Version, deadline: Instant) -> Result<Arc<dyn Behavior>, Error> {
+        timeout_at(deadline, self.dispatch.types.behavior(version))
+            .await
+            .map_err(|_| timed_out(&self.activation.address, &self.dispatch.limits))?
+    }
+
+    async fn run_in_sandbox(
+        &mut self,
+        turn: &Arc<Turn>,
+        version: Arc<Version>,
+        accepted: Accepted,
+    ) -> Result<Payload, Error> {
+        let live = self.enter(version, turn.deadline, turn.depth).await?;
+        let host = Arc::clone(turn) as _;
+        let ran = match accepted {
+            Accepted::Message(message) => {
+                let received = timeout_at(turn.deadline, live.sandbox.receive(host, message));
+                received.await.map(|answer| answer.map(|answer| answer.map_err(Error::from)))
+            }
+            Accepted::Method(call) => timeout_at(turn.deadline, live.sandbox.call(host, call)).await,
+        };
+        let payload = match ran {
             Err(_elapsed) => return Err(timed_out(&turn.me, &self.dispatch.limits)),
             Ok(Err(trap)) => return Err(trap.into()),
-            Ok(Ok(Err(failure))) => return Err(failure.into()),
-            Ok(Ok(Ok(payload))) => payload,
+            Ok(Ok(answer)) => answer?,
         };
         check_payload(&payload, self.dispatch.limits.payload_bytes).map_err(|refusal| {
             Error::new(Code::ActorTrapped, format!("the reply is too large: {}", refusal.text))
@@ -68,8 +111,12 @@ impl Actor {
 
     /// The sandbox to run a turn in: the one there is, or a new one when there is none or another
     /// version was deployed.
-    async fn enter(&mut self, deadline: Instant, depth: u32) -> Result<&mut LiveSandbox, Error> {
-        let version = self.dispatch.types.active(&self.activation.address.actor_type)?;
+    async fn enter(
+        &mut self,
+        version: Arc<Version>,
+        deadline: Instant,
+        depth: u32,
+    ) -> Result<&mut LiveSandbox, Error> {
         if self.sandbox.as_ref().is_some_and(|live| !Arc::ptr_eq(&live.version, &version)) {
             self.release_sandbox().await;
         }
@@ -88,9 +135,7 @@ impl Actor {
         deadline: Instant,
         depth: u32,
     ) -> Result<LiveSandbox, Error> {
-        let behavior = timeout_at(deadline, self.dispatch.types.behavior(&version))
-            .await
-            .map_err(|_| timed_out(&self.activation.address, &self.dispatch.limits))??;
+        let behavior = self.behavior(&version, deadline).await?;
         let permit = self.dispatch.residency.sandbox(deadline).await?;
         let turn = self.turn(deadline, depth, None);
         let made = timeout_at(deadline, self.instantiate(&*behavior, &version, &turn)).await;
@@ -98,7 +143,7 @@ impl Actor {
         let sandbox = match made {
             Err(_elapsed) => return Err(timed_out(&turn.me, &self.dispatch.limits)),
             Ok(Err(Activation::Stopped(trap))) => {
-                let Error { code, detail } = trap.into();
+                let Error { code, detail, .. } = trap.into();
                 return Err(Error::new(code, format!("while activating: {detail}")));
             }
             Ok(Err(Activation::Refused(failure))) => {
@@ -170,11 +215,12 @@ impl Actor {
         status.last_turn =
             Some(TurnSummary { method: method.clone(), at: turn.now, took: started.elapsed() });
         if let Some(error) = error {
-            status.last_error =
-                Some(ErrorSummary { at: turn.now, method: method.clone(), error: error.clone() });
             if error.code.source() == Source::Host {
                 tracing::warn!(actor = %turn.me, %method, %error, "a turn failed for reasons of the host");
             }
+            // Its words are enough to look at; an actor's own data may be large.
+            let error = Error { data: None, ..error.clone() };
+            status.last_error = Some(ErrorSummary { at: turn.now, method: method.clone(), error });
         }
     }
 }

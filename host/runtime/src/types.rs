@@ -22,6 +22,13 @@ pub(crate) struct Version {
     behavior: OnceCell<Arc<dyn Behavior>>,
 }
 
+impl Version {
+    /// Its code, once it was prepared.
+    pub(crate) fn prepared(&self) -> Option<&Arc<dyn Behavior>> {
+        self.behavior.get()
+    }
+}
+
 /// See the [module](self).
 pub(crate) struct Types {
     store: Arc<dyn Store>,
