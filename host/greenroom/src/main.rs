@@ -18,6 +18,11 @@ use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
 
+/// A tenth of a call's processor time went into the system's allocator; this one takes a third of
+/// that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match Cli::parse().command {
         // The compiling child: no runtime, no log, nothing but its work.

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::Weak;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use greenroom_core::{Code, Error};
@@ -22,6 +23,9 @@ pub type ResidentBytes = Arc<dyn Fn() -> u64 + Send + Sync>;
 /// How often the resident memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
+/// How soon to look again while turns wait for a sandbox.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
+
 /// The part of those in memory that goes at a time: one in so many.
 const SHARE: usize = 20;
 
@@ -31,7 +35,18 @@ pub(crate) type SandboxPermit = OwnedSemaphorePermit;
 /// See the [module](self).
 pub(crate) struct Residency {
     sandboxes: Arc<Semaphore>,
+    /// Turns that wait for a sandbox.
+    waiting: AtomicUsize,
     short_of: Notify,
+}
+
+/// One turn that waits for a sandbox.
+pub(crate) struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Who has to go.
@@ -43,7 +58,11 @@ enum Goes {
 
 impl Residency {
     pub(crate) fn new(sandboxes: usize) -> Self {
-        Residency { sandboxes: Arc::new(Semaphore::new(sandboxes)), short_of: Notify::new() }
+        Residency {
+            sandboxes: Arc::new(Semaphore::new(sandboxes)),
+            waiting: AtomicUsize::new(0),
+            short_of: Notify::new(),
+        }
     }
 
     /// Waits for the right to have one more sandbox.
@@ -54,7 +73,7 @@ impl Residency {
         if let Ok(permit) = Arc::clone(&self.sandboxes).try_acquire_owned() {
             return Ok(permit);
         }
-        self.short_of.notify_one();
+        let _waiting = self.wait_for_sandboxes();
         match tokio::time::timeout_at(deadline, Arc::clone(&self.sandboxes).acquire_owned()).await {
             Ok(permit) => Ok(permit.expect("the semaphore is never closed")),
             Err(_) => Err(Error::new(
@@ -64,7 +83,14 @@ impl Residency {
         }
     }
 
-    /// Asks for idle ones to go.
+    /// As long as what this returns lives, idle sandboxes go.
+    pub(crate) fn wait_for_sandboxes(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.short_of.notify_one();
+        Waiting(&self.waiting)
+    }
+
+    /// Tells that there is no room for another activation.
     pub(crate) fn make_room(&self) {
         self.short_of.notify_one();
     }
@@ -74,7 +100,7 @@ impl Residency {
         loop {
             let Some(dispatch) = node.upgrade() else { return };
             let limits = &dispatch.limits;
-            let short_of_sandboxes = dispatch.residency.sandboxes.available_permits() == 0;
+            let short_of_sandboxes = dispatch.residency.waiting.load(Ordering::Relaxed) > 0;
             let short_of_memory = resident_bytes() > limits.memory_bytes;
             let short_of_activations = dispatch.activation_count() >= limits.activations;
             let mut going = 0;
@@ -94,7 +120,7 @@ impl Residency {
                 );
             }
             // Those who wait for a sandbox while none is idle are helped as soon as one is.
-            let pause = if short_of_sandboxes { LOOK_EVERY / 20 } else { LOOK_EVERY };
+            let pause = if short_of_sandboxes { LOOK_AGAIN_AFTER } else { LOOK_EVERY };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = dispatch.residency.short_of.notified(), if !short_of_sandboxes => {}

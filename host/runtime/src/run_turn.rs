@@ -168,7 +168,7 @@ impl Actor {
         let mut sandbox = loop {
             match behavior.instantiate(&turn.me, &version.environment, Arc::clone(turn) as _).await {
                 Err(Trap::NoRoom) => {
-                    self.dispatch.residency.make_room();
+                    let _waiting = self.dispatch.residency.wait_for_sandboxes();
                     tokio::time::sleep(NO_ROOM_PAUSE).await;
                 }
                 made => break made.map_err(Activation::Stopped)?,
