@@ -85,9 +85,10 @@ export class Timers {
   }
 }
 
-/** A payload as it is, anything else as JSON. */
+/** A payload as it is, bytes as bytes, anything else as JSON. */
 export function payloadOf(body: unknown): Payload {
-  return body instanceof Payload ? body : Payload.json(body);
+  if (body instanceof Payload) return body;
+  return body instanceof Uint8Array ? new Payload('application/octet-stream', body) : Payload.json(body);
 }
 
 /** Whole milliseconds, rounded up, so that nothing happens too early. */

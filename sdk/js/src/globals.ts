@@ -107,10 +107,13 @@ export function shown(value: unknown): string {
   return String(value);
 }
 
+/** Lines of a stack that are shown: of an endless recursion the first ones say it all. */
+const STACK_LINES = 20;
+
 /** Engines differ in whether the stack begins with the message. */
 function errorShown(error: Error): string {
   const title = `${error.name}: ${error.message}`;
-  const stack = error.stack?.trimEnd() ?? '';
+  const stack = (error.stack ?? '').split('\n').slice(0, STACK_LINES).join('\n').trimEnd();
   if (stack === '') return title;
   return stack.includes(error.message) ? stack : `${title}\n${stack}`;
 }
