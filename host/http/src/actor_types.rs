@@ -74,7 +74,9 @@ pub(crate) async fn inspect(
 ) -> Answer {
     query::none(&uri)?;
     let known = api.node.actor_type(&actor_type).await?;
-    Ok(Json(view::ActorType::from(&known)).into_response())
+    // The versions are worth seeing even when the code of the active one can't be made ready.
+    let description = api.node.describe(&actor_type).await.ok();
+    Ok(Json(view::InspectedType::new(&known, description)).into_response())
 }
 
 /// `GET /v1/actor-types/{type}/versions/{n}/component`

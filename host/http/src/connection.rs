@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -78,6 +80,9 @@ pub(crate) fn builder(bounds: &Bounds) -> Builder<TokioExecutor> {
     http1
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.header_timeout)
+        // Without this, hyper tries to read while a request is under way, to notice a peer that
+        // hangs up: a system call for each request, for news that changes nothing here.
+        .half_close(true)
         .max_buf_size((2 * bounds.header_bytes).max(BUFFER_BYTES_MIN));
     if bounds.headers >= HYPER_HEADERS_DEFAULT {
         http1.max_headers(bounds.headers + 1);
@@ -104,7 +109,7 @@ pub(crate) async fn serve<S>(
     front: Arc<Front>,
     builder: Arc<Builder<TokioExecutor>>,
     bounds: Arc<Bounds>,
-    mut stopping: watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -119,36 +124,57 @@ pub(crate) async fn serve<S>(
         })
     };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let mut stopped = pin!(stopping.wait_for(|stopping| *stopping));
-    let mut idle = pin!(sleep(bounds.idle_timeout));
-    let (mut closing, mut waiting_for_stop, mut moved_before) = (false, true, 0);
+    // Each of these is polled only when it is itself woken, so they cost a request nothing.
+    let mut events: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();
+    events.push(stopped(stopping).boxed());
+    events.push(pause(bounds.idle_timeout).boxed());
+    let (mut closing, mut moved_before) = (false, 0);
     loop {
         tokio::select! {
+            biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     tracing::debug!(error = &*error, "a connection ended with an error");
                 }
                 return;
             }
-            _ = stopped.as_mut(), if waiting_for_stop => {
-                waiting_for_stop = false;
-                closing = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = idle.as_mut() => {
+            Some(event) = events.next() => {
                 let moved = activity.bytes_moved.load(Ordering::Relaxed);
                 let resting = activity.requests_under_way.load(Ordering::Relaxed) == 0
                     && moved - moved_before < IDLE_BYTES;
-                if resting && closing {
-                    return;
+                match event {
+                    Event::Pause if resting && closing => return,
+                    Event::Pause => {
+                        moved_before = moved;
+                        events.push(pause(bounds.idle_timeout).boxed());
+                    }
+                    Event::Stop => {}
                 }
-                if resting {
+                if event == Event::Stop || resting {
                     closing = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                moved_before = moved;
-                idle.as_mut().reset(tokio::time::Instant::now() + bounds.idle_timeout);
             }
         }
     }
+}
+
+/// What happens to a connection beside its requests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Event {
+    /// The server stops.
+    Stop,
+    /// It is time to see whether anything has moved.
+    Pause,
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) -> Event {
+    // When the sender is gone the server is too.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+    Event::Stop
+}
+
+async fn pause(duration: Duration) -> Event {
+    sleep(duration).await;
+    Event::Pause
 }

@@ -22,6 +22,7 @@ mod errors;
 mod front;
 mod guard;
 mod node;
+mod openapi;
 mod path;
 mod problem;
 mod query;

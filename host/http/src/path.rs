@@ -12,6 +12,11 @@ struct Segments(RawPathParams);
 
 impl Segments {
     async fn of<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        if !escapes_are_whole(parts.uri.path()) {
+            let detail =
+                "a percent sign in the path is not followed by two hexadecimal digits; write it as %25";
+            return Err(Problem::new(Code::InvalidPath, detail));
+        }
         RawPathParams::from_request_parts(parts, state)
             .await
             .map(Segments)
@@ -30,6 +35,16 @@ impl Segments {
         let id = ActorId::new(self.get("id")).map_err(|error| Problem::invalid_path(&error))?;
         Ok(Address { actor_type: self.actor_type()?, id })
     }
+}
+
+/// Whether every percent sign begins an escape. One that doesn't would be taken literally, and give
+/// one actor two spellings.
+fn escapes_are_whole(path: &str) -> bool {
+    let mut after_percent = path.split('%').skip(1);
+    after_percent.all(|rest| {
+        let digits = rest.as_bytes();
+        digits.len() >= 2 && digits[..2].iter().all(u8::is_ascii_hexdigit)
+    })
 }
 
 /// `{type}`.

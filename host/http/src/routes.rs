@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::body::BodyReader;
 use crate::config::{About, Bounds};
 use crate::problem::Problem;
-use crate::{actor_types, actors, call, errors, node, reminders, state};
+use crate::{actor_types, actors, call, errors, node, openapi, reminders, state};
 
 /// What a handler returns.
 pub(crate) type Answer = Result<Response, Problem>;
@@ -63,6 +63,7 @@ pub(crate) fn router(api: Api) -> Router {
             "/v1/actor-types/{type}",
             put(actor_types::deploy).get(actor_types::inspect).merge(delete(actor_types::undeploy)),
         )
+        .route("/v1/actor-types/{type}/openapi.json", get(openapi::of_type))
         .route("/v1/actor-types/{type}/versions/{version}/component", get(actor_types::component))
         .route("/v1/node", get(node::describe))
         .route("/healthz", get(node::alive))

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use greenroom_core::component::{Description, MethodDescription};
 use greenroom_core::store::VersionRecord;
 use greenroom_core::{Limits, Origin as SentBy, Payload};
 use greenroom_runtime::{ActorSummary, ActorTypeView, ActorView, ErrorSummary, Lifecycle, TurnSummary};
@@ -215,6 +216,46 @@ impl From<&ActorTypeView> for ActorType {
             active_actors: known.active_actors,
             versions: known.versions.iter().map(Version::from).collect(),
         }
+    }
+}
+
+/// An actor type, looked at closely.
+#[derive(Serialize)]
+pub(crate) struct InspectedType {
+    #[serde(flatten)]
+    known: ActorType,
+    methods: Option<Vec<Method>>,
+    takes_any_method: Option<bool>,
+}
+
+impl InspectedType {
+    /// A type and, where its code is ready, what that says of itself.
+    pub(crate) fn new(known: &ActorTypeView, description: Option<Description>) -> Self {
+        InspectedType {
+            known: known.into(),
+            takes_any_method: description.as_ref().map(|description| description.takes_any_method),
+            methods: description
+                .map(|description| description.methods.into_iter().map(Method::from).collect()),
+        }
+    }
+}
+
+/// A function that a component exports.
+#[derive(Serialize)]
+struct Method {
+    name: String,
+    aliases: Vec<String>,
+    interface: Option<String>,
+    docs: Option<String>,
+    parameters: serde_json::Value,
+    result: Option<serde_json::Value>,
+    error: Option<serde_json::Value>,
+}
+
+impl From<MethodDescription> for Method {
+    fn from(method: MethodDescription) -> Self {
+        let MethodDescription { name, aliases, interface, docs, parameters, result, error, .. } = method;
+        Method { name, aliases, interface, docs, parameters, result, error }
     }
 }
 

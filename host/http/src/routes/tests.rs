@@ -137,6 +137,7 @@ async fn what_is_refused_is_refused_with_its_code() {
         (put("/v1/actor-types/echo"), 415, "unsupported-media-type"),
         (("PUT", "/v1/actor-types/echo", WASM, "bad"), 422, "component-rejected"),
         (("GET", "/v1/actor-types/none", NONE, ""), 404, "unknown-actor-type"),
+        (("GET", "/v1/actor-types/none/openapi.json", NONE, ""), 404, "unknown-actor-type"),
         (("GET", "/v1/actor-types/echo/versions/+1/component", NONE, ""), 400, "invalid-path"),
         (("GET", "/v1/actor-types/echo/versions/9/component", NONE, ""), 404, "not-found"),
         (("DELETE", "/v1/actor-types/echo?purge=perhaps", NONE, ""), 400, "invalid-request"),
@@ -200,6 +201,9 @@ async fn a_type_is_deployed_looked_at_and_removed() {
     assert_eq!(ask(&api, "PUT", "/v1/actor-types/echo", WASM, "two").await.0, 201);
     let known = get_json(&api, "/v1/actor-types/echo").await;
     assert_eq!(known["active_version"], 2, "{known}");
+    assert_eq!((&known["methods"], &known["takes_any_method"]), (&json!([]), &json!(true)));
+    let openapi = get_json(&api, "/v1/actor-types/echo/openapi.json").await;
+    assert_eq!((&openapi["openapi"], &openapi["paths"]), (&json!("3.1.0"), &json!({})));
     let component = ask(&api, "GET", "/v1/actor-types/echo/versions/1/component", NONE, "").await;
     assert_eq!(component, (200, "one".to_owned()));
     assert_eq!(ask(&api, "PUT", "/v1/actors/echo/1/-/state/k", NONE, "v").await.0, 204);
