@@ -20,7 +20,7 @@ fn host_step(release: bool) -> Step {
     }
 }
 
-pub(crate) fn guests() -> anyhow::Result<()> {
+pub(crate) fn rust_guests() -> anyhow::Result<()> {
     ensure_guest_target()?;
     guests_step().run()
 }
@@ -32,13 +32,14 @@ pub(crate) fn build(release: bool) -> anyhow::Result<()> {
 
 pub(crate) fn demo(options: &[String]) -> anyhow::Result<()> {
     ensure_guest_target()?;
-    let build_demo = ["build", "--release", "-p", "greenroom-tests", "--bin", "demo"];
-    let demo = ["run", "--release", "--quiet", "-p", "greenroom-tests", "--bin", "demo", "--"];
+    // The same build that the tests use: what it stands on is optimised in it too.
+    let build_demo = ["build", "-p", "greenroom-tests", "--bin", "demo"];
+    let demo = ["run", "--quiet", "-p", "greenroom-tests", "--bin", "demo", "--"];
     run_all(
         "demo",
         &[
             guests_step(),
-            host_step(true),
+            host_step(false),
             Step::cargo("build the demo", &build_demo),
             Step::cargo("demo", &demo).args(options),
         ],
