@@ -3,6 +3,9 @@
 //! It depends on next to nothing, so that it is there in a second on a clean checkout, and every
 //! step it takes is an ordinary command that it prints, so that each can be run alone.
 
+mod javascript;
+mod languages;
+mod python;
 mod steps;
 mod tasks;
 mod toolchain;
@@ -23,9 +26,13 @@ struct Cli {
 enum Task {
     /// Build the guests: the example actors and the probe of the tests
     ///
-    /// Installs the Rust target wasm32-wasip2 when it is missing. The components end up in
-    /// target/wasm32-wasip2/guest/.
-    Guests,
+    /// Installs what a language needs when it is missing. The components in Rust end up in
+    /// target/wasm32-wasip2/guest/, those in other languages in target/guests/.
+    Guests {
+        /// Only those in these languages
+        #[arg(value_parser = languages::names(), default_value = "rust")]
+        languages: Vec<String>,
+    },
     /// Build the guests and the host
     Build {
         /// With optimisation, as it is shipped
@@ -76,7 +83,7 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<()> {
     std::env::set_current_dir(steps::root())?;
     match Cli::parse().task {
-        Task::Guests => tasks::guests(),
+        Task::Guests { languages } => languages::build(&languages),
         Task::Build { release } => tasks::build(release),
         Task::Demo { options } => tasks::demo(&options),
         Task::Test { black_box, options } => tasks::test(black_box, &options),
