@@ -7,7 +7,6 @@ the contract, the entry point and the flags of `componentize-py`, is in here.
 
 import argparse
 import importlib.util
-import os
 import re
 import shutil
 import subprocess
@@ -52,9 +51,7 @@ def build(target: str, output: Path, paths: Sequence[Path] = (Path(),)) -> None:
         command += ["--quiet", "componentize", _ENTRY, "--output", str(made)]
         for path in search:
             command += ["--python-path", str(path)]
-        # The same hashes in each build, so that the same source makes the same component.
-        environment = os.environ | {"PYTHONHASHSEED": "0"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise BuildError(_explained(done.stdout + done.stderr))
         shutil.move(made, output)
