@@ -45,15 +45,12 @@ pub(crate) fn build() -> anyhow::Result<()> {
             eprintln!("==> {} is up to date", component.display());
             continue;
         }
-        npm(
-            &format!("check the types of the guest {} in TypeScript", guest.name),
-            guest.folder,
-            &["run", "check"],
-        )
-        .run()?;
+        let title = format!("check the types of the guest {} in TypeScript", guest.name);
+        npm(&title, guest.folder, &["run", "check"]).run()?;
         let output = steps::root().join(component).display().to_string();
         let words = ["run", "build", "--", "-o", &output];
-        npm(&format!("build the guest {} in TypeScript", guest.name), guest.folder, &words).run()?;
+        let title = format!("build the guest {} in TypeScript", guest.name);
+        npm(&title, guest.folder, &words).run()?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 /**
- * An actor written against the WIT alone: types that `jco guest-types` makes of it, built by
- * `jco componentize`, and nothing of Greenroom's own SDK.
+ * An actor written against the WIT alone, with the ecosystem's own tools (tsc, esbuild,
+ * componentize-qjs) and nothing of Greenroom's SDK.
  *
  * Its methods:
  *
@@ -23,7 +23,6 @@ import { write } from 'greenroom:actor/log@0.1.0';
 import { call, send } from 'greenroom:actor/messaging@0.1.0';
 import * as reminders from 'greenroom:actor/reminders@0.1.0';
 import * as state from 'greenroom:actor/state@0.1.0';
-import type * as contract from 'greenroom:actor/behavior@0.1.0';
 import type { Address, CallError, Message, Payload } from 'greenroom:actor/types@0.1.0';
 
 import { decode, encode } from './text.js';
@@ -31,12 +30,12 @@ import { decode, encode } from './text.js';
 let me: Address | undefined;
 
 /** What the component exports. */
-export const behavior: typeof contract = {
-  activate(address) {
+export const behavior = {
+  activate(address: Address): void {
     me = address;
   },
 
-  receive(message) {
+  receive(message: Message): Payload {
     const method = methods.get(message.method);
     // What is thrown is the error of the function's result.
     if (method === undefined) throw { code: 'unimplemented', message: `there is no method ${message.method}` };
@@ -44,7 +43,7 @@ export const behavior: typeof contract = {
     return typeof reply === 'string' ? { contentType: 'text/plain', body: encode(reply) } : reply;
   },
 
-  deactivate() {},
+  deactivate(): void {},
 };
 
 const methods = new Map<string, (text: string, message: Message) => string | Payload>([
@@ -74,21 +73,21 @@ const methods = new Map<string, (text: string, message: Message) => string | Pay
     },
   ],
   ['list', () => stored('list') ?? ''],
-  ['keys', (prefix) => state.keys(prefix, undefined, 100).join('\n')],
+  ['keys', (prefix) => state.keys(prefix, null, 100).join('\n')],
   ['message', (_, { payload, ...message }) => JSON.stringify({ ...message, contentType: payload.contentType, me })],
   ['call', (text) => called(text)],
   [
     'send',
     (text) => {
       const { to, method } = target(text);
-      send(to, method, { contentType: 'text/plain', body: encode('sent') }, number(0));
+      send(to, method, { contentType: 'text/plain', body: encode('sent') }, 0);
       return 'sent';
     },
   ],
   [
     'remind',
     (text) => {
-      const schedule = { delayMs: number(Number(text)), periodMs: undefined, repetitions: undefined };
+      const schedule = { delayMs: Number(text), periodMs: null, repetitions: null };
       reminders.set('append', schedule, 'append', { contentType: 'text/plain', body: encode('reminded') });
       return reminders.list().map(({ name }) => name).join('\n');
     },
@@ -110,15 +109,9 @@ function increment(): string {
   return next;
 }
 
-/** QuickJS says null where the types say undefined. */
 function stored(key: string): string | undefined {
-  const bytes: Uint8Array | undefined | null = state.get(key);
-  return bytes === undefined || bytes === null ? undefined : decode(bytes);
-}
-
-/** The types say bigint for an u64; QuickJS takes and gives numbers. */
-function number(value: number): bigint {
-  return value as unknown as bigint;
+  const bytes = state.get(key);
+  return bytes === null ? undefined : decode(bytes);
 }
 
 function target(text: string): { to: Address; method: string } {
