@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import greenroom
-from greenroom.build import BuildError, build
+from greenroom.build import BuildError, _explained, build
 
 HERE = Path(__file__).parent
 PACKAGE = Path(greenroom.__file__).parent
@@ -40,3 +40,10 @@ def test_what_to_build_is_a_module_and_a_class(target: str, tmp_path: Path) -> N
 def test_a_module_can_not_take_the_name_of_a_part_of_the_component(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="wit_world"):
         build("wit_world:Task", tmp_path / "x.wasm")
+
+
+def test_a_build_that_fails_says_what_python_said_and_nothing_else() -> None:
+    python = "Traceback (most recent call last)\n  in app.py\nSyntaxError: invalid syntax"
+    assert _explained(f"Error: x\n\n{python}\n\n\nCaused by:\n  x\n\nStack backtrace:\n  0: x") == python
+    assert _explained("no such world\n\nStack backtrace:\n  0: x") == "no such world"
+    assert _explained("") == "componentize-py failed and said nothing"

@@ -70,7 +70,11 @@ def _parse(target: str) -> tuple[str, str]:
 def _explained(output: str) -> str:
     """What Python said, without what the tool says around it."""
     begin = output.rfind("Traceback (most recent call last)")
-    return output[begin if begin >= 0 else 0 :].strip() or "componentize-py failed and said nothing"
+    story = output[begin if begin >= 0 else 0 :]
+    if begin >= 0:
+        story = story.partition("\nCaused by:")[0]
+    story = story.partition("\nStack backtrace:")[0]
+    return story.strip() or "componentize-py failed and said nothing"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
