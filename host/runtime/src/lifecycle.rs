@@ -287,6 +287,7 @@ impl Actor {
     /// Lets the sandbox go, then everything, if nothing has arrived meanwhile.
     async fn leave(&mut self) -> Ended {
         self.release_sandbox().await;
+        self.data.lock().timers.clear();
         if self.gate.wait().await.is_ok() && self.dispatch.retire(&self.activation) {
             return Ended::Retired;
         }

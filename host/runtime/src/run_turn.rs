@@ -21,6 +21,10 @@ use crate::turn::{Turn, check_payload};
 use crate::types::Version;
 use crate::view::{ErrorSummary, TurnSummary};
 
+/// The share of its memory limit, in quarters, past which a sandbox is replaced between two turns: a
+/// guest whose language never gives memory back then does not fail when it meets the limit.
+const WORN_OUT_QUARTERS: usize = 3;
+
 /// How long to wait for idle sandboxes to go when the engine has no room for another.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(10);
 
@@ -109,15 +113,18 @@ impl Actor {
         Ok(payload)
     }
 
-    /// The sandbox to run a turn in: the one there is, or a new one when there is none or another
-    /// version was deployed.
+    /// The sandbox to run a turn in: the one there is, or a new one when there is none, when another
+    /// version was deployed, or when the old one is worn out.
     async fn enter(
         &mut self,
         version: Arc<Version>,
         deadline: Instant,
         depth: u32,
     ) -> Result<&mut LiveSandbox, Error> {
-        if self.sandbox.as_ref().is_some_and(|live| !Arc::ptr_eq(&live.version, &version)) {
+        let worn_out_bytes = self.dispatch.limits.sandbox_memory_bytes / 4 * WORN_OUT_QUARTERS;
+        if self.sandbox.as_ref().is_some_and(|live| {
+            !Arc::ptr_eq(&live.version, &version) || live.sandbox.memory_bytes() > worn_out_bytes
+        }) {
             self.release_sandbox().await;
         }
         if self.sandbox.is_none() {
@@ -181,8 +188,8 @@ impl Actor {
         }
     }
 
-    /// Calls the guest's `deactivate`, commits what that wrote, and drops the sandbox. Timers go
-    /// with it.
+    /// Calls the guest's `deactivate`, commits what that wrote, and drops the sandbox. Timers belong
+    /// to the activation, which goes on.
     pub(crate) async fn release_sandbox(&mut self) -> Ended {
         let Some(mut live) = self.sandbox.take() else { return Ended::GoesOn };
         let deadline = Instant::now() + self.dispatch.limits.turn_timeout;
@@ -196,7 +203,6 @@ impl Actor {
             }
             Err(_elapsed) => tracing::warn!(actor = %turn.me, "deactivate did not end in time"),
         }
-        self.data.lock().timers.clear();
         drop(live);
         self.discard_sandbox();
         Ended::GoesOn

@@ -68,6 +68,21 @@ async fn many_more_actors_than_sandboxes_are_served_in_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_guest_that_never_gives_memory_back_is_replaced_before_it_meets_its_limit() {
+    let world = World::with(Limits { sandbox_memory_bytes: 8 << 20, ..limits() }, script(toolbox)).await;
+    world.call("a", "append", "kept").await.unwrap();
+    world.call("a", "time", "t 60000 0 0 who").await.unwrap();
+    let mut counted = Vec::new();
+    for _ in 0..8 {
+        counted.push(world.call("a", "count", "").await.unwrap());
+    }
+    assert_eq!(counted, ["1", "2", "3", "4", "5", "6", "1", "2"]);
+    assert_eq!(world.engine.counts.deactivated.load(Ordering::Relaxed), 1);
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert_eq!(world.call("a", "list", "").await.unwrap(), "kept t#1");
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_every_sandbox_is_at_work_others_wait_and_then_are_told() {
     let limits = Limits { sandboxes: 1, turn_timeout: Duration::from_secs(5), ..limits() };
     let world = World::with(limits, script(toolbox)).await;
