@@ -105,7 +105,7 @@ fn hand_over(dispatch: &Arc<Dispatch>, address: &Address, work: Work) -> Option<
             drop(dispatch.push(address, work));
             None
         }
-        Work::StoredDue | Work::ReleaseSandbox | Work::Deactivate => None,
+        Work::StoredDue | Work::ReleaseSandbox | Work::Deactivate | Work::Forget => None,
     }
 }
 
@@ -119,6 +119,10 @@ async fn run(dispatch: Arc<Dispatch>, activation: Arc<Activation>) -> Result<(),
             Next::Work(Work::Operation(operation, reply)) => actor.operate(*operation, reply).await,
             Next::Work(Work::ReleaseSandbox) => actor.release_sandbox().await,
             Next::Work(Work::Deactivate) | Next::Idle => actor.leave().await,
+            Next::Work(Work::Forget) => {
+                actor.forget();
+                actor.leave().await
+            }
             Next::Abandon => return Err(Abandoned::CommitFailed),
         };
         if ended == Ended::Retired {
@@ -273,15 +277,20 @@ impl Actor {
             }
             Operation::CancelReminder(name) => turn.cancel_reminder(&name),
             Operation::Purge => {
-                self.discard_sandbox();
-                let mut data = self.data.lock();
-                data.state.purge();
-                data.reminders.clear();
-                data.timers.clear();
+                self.forget();
                 Ok(true)
             }
             Operation::Deactivate => Ok(true),
         }
+    }
+
+    /// Forgets all that the actor has, in memory and in its guest's.
+    fn forget(&mut self) {
+        self.discard_sandbox();
+        let mut data = self.data.lock();
+        data.state.purge();
+        data.reminders.clear();
+        data.timers.clear();
     }
 
     /// Lets the sandbox go, then everything, if nothing has arrived meanwhile.

@@ -39,6 +39,8 @@ pub(crate) enum Work {
     ReleaseSandbox,
     /// Leave memory.
     Deactivate,
+    /// Forget everything, as the store has: the actor's type was undeployed.
+    Forget,
 }
 
 /// Why a mailbox did not take something; the thing comes back.
@@ -65,6 +67,7 @@ struct Inner {
     stored_due: bool,
     release: bool,
     deactivate: bool,
+    forget: bool,
     closed: bool,
 }
 
@@ -85,6 +88,7 @@ impl Mailbox {
             Work::StoredDue => Some(&mut inner.stored_due),
             Work::ReleaseSandbox => Some(&mut inner.release),
             Work::Deactivate => Some(&mut inner.deactivate),
+            Work::Forget => Some(&mut inner.forget),
         };
         match marker {
             Some(true) => return Ok(()),
@@ -107,6 +111,7 @@ impl Mailbox {
             Work::StoredDue => inner.stored_due = false,
             Work::ReleaseSandbox => inner.release = false,
             Work::Deactivate => inner.deactivate = false,
+            Work::Forget => inner.forget = false,
         }
         Some(work)
     }

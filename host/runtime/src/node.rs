@@ -344,7 +344,8 @@ impl Node {
         self.dispatch.types.undeploy(actor_type, purge).await?;
         self.dispatch.each_activation(|activation| {
             if activation.address.actor_type == *actor_type {
-                drop(activation.mailbox.push(Work::Deactivate));
+                // Not only deactivated: it may go on, when a message arrives before it has left.
+                drop(activation.mailbox.push(Work::Forget));
             }
         });
         Ok(())

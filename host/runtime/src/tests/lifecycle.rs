@@ -156,6 +156,17 @@ async fn an_actor_type_in_use_is_kept_unless_purged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_actor_that_is_asked_while_its_type_goes_remembers_nothing() {
+    let world = World::start().await;
+    let name = ActorType::new("t").unwrap();
+    world.call("a", "append", "x").await.unwrap();
+    world.node.undeploy(&name, true).await.unwrap();
+    assert_eq!(world.call("a", "list", "").await.unwrap_err().code, Code::UnknownActorType);
+    world.node.deploy(&name, "first".into()).await.unwrap();
+    assert_eq!(world.call("a", "list", "").await.unwrap(), "");
+}
+
+#[tokio::test(start_paused = true)]
 async fn deleting_an_actor_removes_all_of_it() {
     let world = World::start().await;
     world.call("a", "append", "x").await.unwrap();
