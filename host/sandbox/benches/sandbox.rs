@@ -11,13 +11,15 @@ mod guests;
 #[path = "../tests/sandbox/turn.rs"]
 #[allow(dead_code)]
 mod turn;
+#[path = "../tests/sandbox/typed_guest.rs"]
+mod typed_guest;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use greenroom_core::Limits;
-use greenroom_core::sandbox::{Behavior, Environment, Sandbox, TurnHost};
+use greenroom_core::sandbox::{Accepted, Behavior, Environment, Sandbox, TurnHost};
 
 use guests::{Guest, Host, me, message};
 use turn::ScriptedTurn;
@@ -36,6 +38,37 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     for (name, component) in components {
         runtime.block_on(measure(&name, component, alive));
+    }
+    runtime.block_on(measure_typed());
+}
+
+/// Calls of typed methods: conversion of the arguments, the guest, conversion of the result.
+async fn measure_typed() {
+    let host = Host::new(&Limits::default());
+    let behavior = host.prepare(typed_guest::typed("typed")).await;
+    let turn: Arc<dyn TurnHost> = Arc::new(ScriptedTurn::default());
+    let mut sandbox =
+        behavior.instantiate(&me(), &Environment::new(), Arc::clone(&turn)).await.expect("a sandbox");
+    println!("typed methods:");
+    let text = format!("\"{}\"", "x".repeat(1 << 10));
+    let bytes = format!("\"{}\"", "AAAA".repeat((64 << 10) / 3));
+    let calls = [
+        ("add two numbers", "add", "{\"left\":1,\"right\":2}"),
+        ("1 KiB of text", "say-back", &text),
+        ("64 KiB of bytes", "keep", &bytes),
+    ];
+    for (what, method, body) in calls {
+        let mut best = Duration::MAX;
+        for _ in 0..PASSES {
+            let started = Instant::now();
+            for _ in 0..CALLS / 100 {
+                let accepted = behavior.accept(message(method, body.to_owned()));
+                let Ok(Accepted::Method(call)) = accepted else { panic!("{method} is no method") };
+                let _ = sandbox.call(Arc::clone(&turn), call).await.expect("no trap");
+            }
+            best = best.min(started.elapsed() / (CALLS / 100));
+        }
+        println!("  {what:16} {best:?}");
     }
 }
 

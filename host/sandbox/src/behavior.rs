@@ -4,19 +4,28 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use greenroom_core::component::ComponentInfo;
-use greenroom_core::sandbox::{Behavior, Environment, PrepareError, Sandbox, Trap, TurnHost};
-use greenroom_core::{Address, Limits};
-use wasmtime::component::{Component, ComponentExportIndex, HasSelf, InstancePre, Linker};
+use greenroom_core::component::{ComponentInfo, Description};
+use greenroom_core::sandbox::{
+    Accepted, Behavior, Environment, MethodCall, PrepareError, Sandbox, Trap, TurnHost,
+};
+use greenroom_core::{Address, Code, Error, Limits, Message};
+use wasmtime::component::{Component, ComponentExportIndex, HasSelf, InstancePre, Linker, Val};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
-use crate::bindings::{Actor, ActorPre};
+use crate::bindings::Actor;
+use crate::check::no_actor;
+use crate::contract;
 use crate::guest::Guest;
 use crate::offered;
 use crate::sandbox::Instance;
 use crate::seats::Seats;
 use crate::structure::{MEMORIES_MAX, TABLES_MAX};
 use crate::traps::Stop;
+use crate::typed::call::Call;
+use crate::typed::docs::Docs;
+use crate::typed::interface::Methods;
+use crate::typed::room::{Room, VALUES_MAX};
+use crate::typed::schema::describe;
 
 /// What a guest may hand over in one call besides a body: names, keys, addresses.
 const NAMES_BYTES_MAX: usize = 64 << 10;
@@ -29,31 +38,39 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     Ok(linker)
 }
 
-/// Where a component's functions are.
+/// Where a component's functions are; those of the contract as far as it has them.
 pub(crate) struct Exports {
     pub(crate) instance: InstancePre<Guest>,
-    pub(crate) activate: ComponentExportIndex,
-    pub(crate) receive: ComponentExportIndex,
-    pub(crate) deactivate: ComponentExportIndex,
+    pub(crate) activate: Option<ComponentExportIndex>,
+    pub(crate) receive: Option<ComponentExportIndex>,
+    pub(crate) deactivate: Option<ComponentExportIndex>,
+    pub(crate) methods: Arc<Methods>,
 }
 
 impl Exports {
     /// Checks the types of everything the component imports and of what it must export.
-    fn link(linker: &Linker<Guest>, component: &Component) -> Result<Self, PrepareError> {
+    fn link(linker: &Linker<Guest>, component: &Component, docs: &Docs) -> Result<Self, PrepareError> {
         let rejected = |error: wasmtime::Error| PrepareError::Rejected(format!("{error:#}"));
         check_resources(component)?;
         let instance = linker.instantiate_pre(component).map_err(rejected)?;
-        ActorPre::new(instance.clone()).map_err(rejected)?;
-        let function = |name: &str| {
-            let behavior = component.get_export_index(None, offered::BEHAVIOR);
-            behavior.and_then(|behavior| component.get_export_index(Some(&behavior), name)).ok_or_else(|| {
-                PrepareError::Rejected(format!("{} has no function `{name}`", offered::BEHAVIOR))
-            })
+        contract::check(component, linker.engine())?;
+        let methods = Methods::of(component, linker.engine(), docs).map_err(PrepareError::Rejected)?;
+        let behavior = component.get_export_index(None, offered::BEHAVIOR);
+        let lifecycle = component.get_export_index(None, offered::LIFECYCLE);
+        if behavior.is_none() && methods.is_empty() {
+            let ty = component.component_type();
+            let exports = ty.exports(linker.engine()).map(|(name, _)| name);
+            return Err(PrepareError::Rejected(no_actor(exports)));
+        }
+        let function = |interface: &Option<ComponentExportIndex>, name: &str| {
+            interface.as_ref().and_then(|interface| component.get_export_index(Some(interface), name))
         };
+        let around = behavior.or(lifecycle);
         Ok(Exports {
-            activate: function("activate")?,
-            receive: function("receive")?,
-            deactivate: function("deactivate")?,
+            activate: function(&around, "activate"),
+            receive: function(&behavior, "receive"),
+            deactivate: function(&around, "deactivate"),
+            methods: Arc::new(methods),
             instance,
         })
     }
@@ -80,31 +97,44 @@ pub(crate) struct CompiledBehavior {
     uses_wasi: bool,
     /// Linear memories of each sandbox.
     memories: usize,
-    limits: Arc<Limits>,
-    seats: Arc<Seats>,
+    host: HostParts,
+}
+
+/// What all behaviors of a host share.
+pub(crate) struct HostParts {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) seats: Arc<Seats>,
+    pub(crate) room: Arc<Room>,
 }
 
 impl CompiledBehavior {
     pub(crate) fn new(
         info: ComponentInfo,
         component: &Component,
+        docs: &Docs,
         linker: &Linker<Guest>,
-        limits: Arc<Limits>,
-        seats: Arc<Seats>,
+        host: HostParts,
     ) -> Result<Self, PrepareError> {
         let uses_wasi = info.imports.iter().any(|name| name.starts_with("wasi:"));
-        let exports = Exports::link(linker, component)?;
+        let exports = Exports::link(linker, component, docs)?;
         let memories = component.resources_required().map_or(1, |needed| needed.num_memories as usize);
-        Ok(CompiledBehavior { info, exports, uses_wasi, memories, limits, seats })
+        Ok(CompiledBehavior { info, exports, uses_wasi, memories, host })
+    }
+
+    /// What a guest may hand over at once, in the engine's units.
+    fn handed_over_max(&self) -> usize {
+        let limits = &self.host.limits;
+        let plain = limits.payload_bytes.max(limits.state_value_bytes);
+        let typed = if self.exports.methods.is_empty() { 0 } else { VALUES_MAX * size_of::<Val>() };
+        plain.max(typed).saturating_add(NAMES_BYTES_MAX)
     }
 
     fn store(&self, environment: &Environment) -> Store<Guest> {
         let environment = if self.uses_wasi { environment.clone() } else { Environment::new() };
-        let mut store = Store::new(self.exports.instance.engine(), Guest::new(&self.limits, environment));
+        let mut store =
+            Store::new(self.exports.instance.engine(), Guest::new(&self.host.limits, environment));
         store.limiter(|guest| &mut guest.limiter);
-        store.set_hostcall_fuel(
-            self.limits.payload_bytes.max(self.limits.state_value_bytes).saturating_add(NAMES_BYTES_MAX),
-        );
+        store.set_hostcall_fuel(self.handed_over_max());
         store.epoch_deadline_callback(|store| {
             if store.data().meter.is_exhausted() {
                 return Err(Stop::CpuLimit.into());
@@ -121,15 +151,38 @@ impl Behavior for CompiledBehavior {
         &self.info
     }
 
+    fn describe(&self) -> Description {
+        Description {
+            methods: self.exports.methods.iter().map(describe).collect(),
+            takes_any_method: self.exports.receive.is_some(),
+        }
+    }
+
+    fn accept(&self, message: Message) -> Result<Accepted, Error> {
+        let methods = &self.exports.methods;
+        match methods.find(message.method.as_str()) {
+            Some(place) => {
+                let call = Call::new(methods, place, &message, &self.host.room)?;
+                Ok(Accepted::Method(MethodCall(Box::new(call))))
+            }
+            None if self.exports.receive.is_some() => Ok(Accepted::Message(message)),
+            None => Err(Error::new(
+                Code::GuestUnimplemented,
+                format!("there is no method `{}`; there are {}", message.method, methods.shown()),
+            )),
+        }
+    }
+
     async fn instantiate(
         &self,
         _me: &Address,
         environment: &Environment,
         turn: Arc<dyn TurnHost>,
     ) -> Result<Box<dyn Sandbox>, Trap> {
-        let seat = Seats::take(&self.seats, self.memories).ok_or(Trap::NoRoom)?;
+        let seat = Seats::take(&self.host.seats, self.memories).ok_or(Trap::NoRoom)?;
         let store = self.store(environment);
-        let instance = Instance::make(store, &self.exports, Arc::clone(&self.limits), seat, turn).await?;
+        let instance =
+            Instance::make(store, &self.exports, Arc::clone(&self.host.limits), seat, turn).await?;
         Ok(Box::new(instance))
     }
 }

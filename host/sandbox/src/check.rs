@@ -109,19 +109,44 @@ fn check_imports(outline: &Outline) -> Result<(), String> {
 }
 
 fn check_exports(outline: &Outline) -> Result<(), String> {
-    if outline.exports.iter().any(|name| name == offered::BEHAVIOR) {
+    const OF_THE_CONTRACT: [&str; 2] = ["greenroom:actor/behavior", "greenroom:actor/lifecycle"];
+    let exports = |name: &str| outline.exports.iter().any(|export| export == name);
+    let other_version = outline.exports.iter().find(|name| {
+        let is_known = [offered::BEHAVIOR, offered::LIFECYCLE].contains(&name.as_str());
+        !is_known && OF_THE_CONTRACT.iter().any(|ours| name.starts_with(ours))
+    });
+    if let Some(other) = other_version {
+        return Err(format!(
+            "the component exports {}, a version not known here; known are {} and {}",
+            cut(other),
+            offered::BEHAVIOR,
+            offered::LIFECYCLE
+        ));
+    }
+    if exports(offered::BEHAVIOR) && exports(offered::LIFECYCLE) {
+        return Err(format!(
+            "the component exports {} and {}, which both say how an actor is activated; leave the latter out",
+            offered::BEHAVIOR,
+            offered::LIFECYCLE
+        ));
+    }
+    if exports(offered::BEHAVIOR) || outline.exports.iter().any(|name| offered::is_own_interface(name)) {
         return Ok(());
     }
-    let other_version = outline.exports.iter().find(|name| name.starts_with("greenroom:actor/behavior"));
-    let found = match (other_version, outline.exports.as_slice()) {
-        (Some(other), _) => format!("it exports {}, a version not known here", cut(other)),
-        (None, []) => "it exports nothing".to_owned(),
-        (None, [first, ..]) => format!("it exports {} and so on", cut(first)),
+    Err(no_actor(outline.exports.iter().map(String::as_str)))
+}
+
+/// Refuses a component that has neither a behavior nor a method.
+pub(crate) fn no_actor<'a>(mut exports: impl Iterator<Item = &'a str>) -> String {
+    let found = match exports.next() {
+        None => "it exports nothing".to_owned(),
+        Some(first) => format!("it exports {} and so on", cut(first)),
     };
-    Err(format!(
-        "the component is no actor: it must export {} (world `actor` of greenroom:actor); {found}",
+    format!(
+        "the component is no actor: it must export {} (world `actor` of greenroom:actor) or functions of \
+         its own; {found}",
         offered::BEHAVIOR
-    ))
+    )
 }
 
 fn cut(name: &str) -> String {

@@ -16,12 +16,14 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
-use crate::behavior::{CompiledBehavior, linker};
+use crate::behavior::{CompiledBehavior, HostParts, linker};
 use crate::cache::Cache;
 use crate::check::{check, check_size, info};
 use crate::compile::{CompileSettings, compile};
 use crate::guest::Guest;
 use crate::seats::Seats;
+use crate::typed::docs::Docs;
+use crate::typed::room::Room;
 use crate::{settings, ticker};
 
 /// What is known, by digest. Whoever prepares a digest holds its lock.
@@ -38,6 +40,8 @@ pub struct WasmtimeEngine {
     workshop: Semaphore,
     known: Mutex<Known>,
     seats: Arc<Seats>,
+    /// For the arguments of typed calls.
+    room: Arc<Room>,
     compiled: AtomicU64,
     loaded: AtomicU64,
 }
@@ -88,6 +92,7 @@ impl WasmtimeEngine {
             compiler,
             known: Mutex::default(),
             seats,
+            room: Arc::default(),
             compiled: AtomicU64::new(0),
             loaded: AtomicU64::new(0),
         })
@@ -122,17 +127,17 @@ impl WasmtimeEngine {
             self.loaded.fetch_add(1, Ordering::Relaxed);
             cached
         } else {
-            let made = self.check_and_compile(bytes).await?;
+            let made = self.check_and_compile(bytes.clone()).await?;
             self.compiled.fetch_add(1, Ordering::Relaxed);
             made
         };
-        CompiledBehavior::new(
-            info,
-            &component,
-            &self.linker,
-            Arc::clone(&self.limits),
-            Arc::clone(&self.seats),
-        )
+        let host = HostParts {
+            limits: Arc::clone(&self.limits),
+            seats: Arc::clone(&self.seats),
+            room: Arc::clone(&self.room),
+        };
+        let linker = Arc::clone(&self.linker);
+        off_thread(move || CompiledBehavior::new(info, &component, &Docs::of(&bytes), &linker, host)).await?
     }
 
     /// Code that the cache has. Its component was checked before it was compiled.

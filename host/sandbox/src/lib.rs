@@ -9,6 +9,8 @@
 //!   child process with bounded memory, processor and wall-clock time (`compile`).
 //! - Machine code is only loaded when it was compiled here, from those bytes, by this very engine
 //!   configuration (`cache`).
+//! - A function of a component's own is called with arguments that were converted, and found to
+//!   fit, before (`typed`).
 //! - A guest reaches nothing but the functions of the turn it runs in, and a WASI without files,
 //!   sockets or arguments.
 //! - A guest that loops, grows, recurses or traps ends as a [`Trap`](greenroom_core::sandbox::Trap)
@@ -22,6 +24,7 @@ mod check;
 mod compile;
 mod compile_child;
 mod console;
+mod contract;
 mod engine;
 mod guest;
 mod host_functions;
@@ -34,6 +37,7 @@ mod settings;
 mod structure;
 mod ticker;
 mod traps;
+mod typed;
 mod wasi;
 mod wire;
 

@@ -1,8 +1,10 @@
-//! What a component may import, by name. Whether it imports it with the right types is checked
-//! when it is linked.
+//! What a component may import, by name, and which of its exports are the contract's. Whether they
+//! have the right types is checked when it is linked.
 
-/// What a component must export.
+/// What takes every message.
 pub(crate) const BEHAVIOR: &str = "greenroom:actor/behavior@0.1.0";
+/// What a component without that may have around its methods.
+pub(crate) const LIFECYCLE: &str = "greenroom:actor/lifecycle@0.1.0";
 
 /// The contract's interfaces, all of one version.
 const ACTOR_INTERFACES: &[&str] = &["context", "log", "messaging", "reminders", "state", "timers", "types"];
@@ -49,6 +51,11 @@ pub(crate) fn is_offered(name: &str) -> bool {
         Some(interface) => version == "0.1.0" && ACTOR_INTERFACES.contains(&interface),
         None => is_wasi_0_2(version) && WASI_INTERFACES.contains(&interface),
     }
+}
+
+/// Whether an exported name is none of the contract's or WASI's, so that its functions are methods.
+pub(crate) fn is_own_interface(name: &str) -> bool {
+    !name.starts_with("greenroom:actor/") && !name.starts_with("wasi:")
 }
 
 fn is_wasi_0_2(version: &str) -> bool {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use greenroom_core::message::{Failure, Message, Payload};
-use greenroom_core::sandbox::{Sandbox, Trap, TurnHost};
-use greenroom_core::{Address, Limits};
+use greenroom_core::sandbox::{MethodCall, Sandbox, Trap, TurnHost};
+use greenroom_core::{Address, Code, Error, Limits};
 use wasmtime::Store;
-use wasmtime::component::{Instance as WasmInstance, TypedFunc};
+use wasmtime::component::{Func, Instance as WasmInstance, TypedFunc};
 
 use crate::behavior::Exports;
 use crate::bindings::greenroom::actor::types;
@@ -17,13 +17,22 @@ use crate::guest::Guest;
 use crate::meter::Panicked;
 use crate::seats::Seat;
 use crate::traps::{host_panicked, trap_of};
+use crate::typed::call::Call;
+use crate::typed::interface::Methods;
 use crate::wire::{AddressIn, MessageIn, PayloadWire};
 
-/// The guest's three functions.
+type Activate = TypedFunc<(AddressIn,), (Result<(), types::Failure>,)>;
+type Receive = TypedFunc<(MessageIn,), (Result<PayloadWire, types::Failure>,)>;
+
+/// The guest's functions: the contract's, as far as it has them, and those of its own.
 struct Functions {
-    activate: TypedFunc<(AddressIn,), (Result<(), types::Failure>,)>,
-    receive: TypedFunc<(MessageIn,), (Result<PayloadWire, types::Failure>,)>,
-    deactivate: TypedFunc<(), ()>,
+    activate: Option<Activate>,
+    receive: Option<Receive>,
+    deactivate: Option<TypedFunc<(), ()>>,
+    instance: WasmInstance,
+    methods: Arc<Methods>,
+    /// Those that were called before, by their places among the methods.
+    called: Vec<Option<Func>>,
 }
 
 /// A component instance, its store, and its place among the host's sandboxes.
@@ -75,13 +84,13 @@ impl Instance {
     async fn enter<T>(
         &mut self,
         turn: Arc<dyn TurnHost>,
-        call: impl AsyncFnOnce(&mut Store<Guest>, &Functions) -> wasmtime::Result<T>,
+        call: impl AsyncFnOnce(&mut Store<Guest>, &mut Functions) -> wasmtime::Result<T>,
     ) -> Result<T, Trap> {
         // Set before the call and taken back after it: a dropped call never takes it back.
         if std::mem::replace(&mut self.unfit, true) {
             return Err(Trap::Crashed("this sandbox stopped in the middle of a call and can't go on".into()));
         }
-        let functions = &self.functions;
+        let functions = &mut self.functions;
         let value =
             run(&mut self.store, &self.limits, turn, async |store| call(store, functions).await).await?;
         self.unfit = false;
@@ -91,20 +100,37 @@ impl Instance {
 
 impl Functions {
     fn of(instance: &WasmInstance, store: &mut Store<Guest>, exports: &Exports) -> wasmtime::Result<Self> {
+        let (activate, receive, deactivate) = (exports.activate, exports.receive, exports.deactivate);
         Ok(Functions {
-            activate: instance.get_typed_func(&mut *store, exports.activate)?,
-            receive: instance.get_typed_func(&mut *store, exports.receive)?,
-            deactivate: instance.get_typed_func(&mut *store, exports.deactivate)?,
+            activate: activate.map(|at| instance.get_typed_func(&mut *store, at)).transpose()?,
+            receive: receive.map(|at| instance.get_typed_func(&mut *store, at)).transpose()?,
+            deactivate: deactivate.map(|at| instance.get_typed_func(&mut *store, at)).transpose()?,
+            instance: *instance,
+            methods: Arc::clone(&exports.methods),
+            called: Vec::new(),
         })
+    }
+
+    /// The function of a method, looked up when it is first called.
+    fn method(&mut self, store: &mut Store<Guest>, place: usize) -> wasmtime::Result<Func> {
+        self.called.resize(self.methods.len(), None);
+        if let Some(function) = self.called[place] {
+            return Ok(function);
+        }
+        let export = self.methods.get(place).export;
+        let function = self.instance.get_func(store, export);
+        let function = function.ok_or_else(|| wasmtime::format_err!("a method is no function"))?;
+        self.called[place] = Some(function);
+        Ok(function)
     }
 }
 
 #[async_trait]
 impl Sandbox for Instance {
     async fn activate(&mut self, turn: Arc<dyn TurnHost>, me: &Address) -> Result<Result<(), Failure>, Trap> {
+        let Some(activate) = self.functions.activate else { return Ok(Ok(())) };
         let me = AddressIn::from(me);
-        let (answer,) =
-            self.enter(turn, async |store, guest| guest.activate.call_async(store, (me,)).await).await?;
+        let (answer,) = self.enter(turn, async |store, _| activate.call_async(store, (me,)).await).await?;
         Ok(answer.map_err(Into::into))
     }
 
@@ -113,14 +139,42 @@ impl Sandbox for Instance {
         turn: Arc<dyn TurnHost>,
         message: Message,
     ) -> Result<Result<Payload, Failure>, Trap> {
+        let Some(receive) = self.functions.receive else {
+            return Err(Trap::Host(Error::new(
+                Code::Internal,
+                "a message came to a guest without `receive`",
+            )));
+        };
         let message = MessageIn::from(message);
         let (answer,) =
-            self.enter(turn, async |store, guest| guest.receive.call_async(store, (message,)).await).await?;
+            self.enter(turn, async |store, _| receive.call_async(store, (message,)).await).await?;
         Ok(answer.map(Into::into).map_err(Into::into))
     }
 
+    async fn call(
+        &mut self,
+        turn: Arc<dyn TurnHost>,
+        call: MethodCall,
+    ) -> Result<Result<Payload, Error>, Trap> {
+        let call = call.0.downcast::<Call>().ok();
+        let found = call.and_then(|call| Some((call.place_in(&self.functions.methods)?, call)));
+        let Some((place, call)) = found else {
+            return Err(Trap::Host(Error::new(Code::Internal, "a call came to a guest of other code")));
+        };
+        let mut results = call.results();
+        let results = self
+            .enter(turn, async |store, guest| {
+                let function = guest.method(store, place)?;
+                function.call_async(store, &call.arguments, &mut results).await?;
+                Ok(results)
+            })
+            .await?;
+        Ok(call.answer(&results, self.limits.payload_bytes))
+    }
+
     async fn deactivate(&mut self, turn: Arc<dyn TurnHost>) -> Result<(), Trap> {
-        self.enter(turn, async |store, guest| guest.deactivate.call_async(store, ()).await).await
+        let Some(deactivate) = self.functions.deactivate else { return Ok(()) };
+        self.enter(turn, async |store, _| deactivate.call_async(store, ()).await).await
     }
 
     fn memory_bytes(&self) -> usize {

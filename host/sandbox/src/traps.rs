@@ -9,6 +9,7 @@ use wasmtime::{PoolConcurrencyLimitError, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::limiter::Refused;
+use crate::typed::room::VALUES_MAX;
 
 /// Longest function name shown in a stack.
 const FRAME_CHARS_MAX: usize = 120;
@@ -88,7 +89,10 @@ fn reason_of(error: &wasmtime::Error, limits: &Limits) -> String {
     let root = error.root_cause().to_string();
     if root.contains("fuel allocated for hostcalls") {
         let limit = limits.payload_bytes;
-        return format!("handed the host more at once than payload_bytes ({limit} bytes) allows");
+        return format!(
+            "handed the host more at once than payload_bytes ({limit} bytes) allows, or an answer of more \
+             than {VALUES_MAX} values"
+        );
     }
     shown(&root, REASON_CHARS_MAX)
 }

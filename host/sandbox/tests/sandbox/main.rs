@@ -11,5 +11,8 @@ mod guests;
 mod limits;
 mod turn;
 mod turns;
+mod typed;
+mod typed_guest;
+mod typed_uploads;
 mod uploads;
 mod wasi;

@@ -86,11 +86,14 @@ async fn every_import_that_is_not_offered_is_named() {
 #[tokio::test]
 async fn what_is_no_actor_is_told_what_is_missing() {
     let host = Host::new(&small_limits());
-    let text = host.rejects(component_of(r#"(module (func (export "run")))"#, "no-actor")).await;
+    let world = r#"(module (func (export "wasi:cli/run@0.2.6#run")))"#;
+    let text = host.rejects(component_of(world, "no-actor")).await;
     assert!(
-        text.contains("must export greenroom:actor/behavior@0.1.0") && text.contains("it exports run"),
+        text.contains("must export greenroom:actor/behavior@0.1.0")
+            && text.contains("or functions of its own"),
         "{text}"
     );
+    assert!(text.contains("it exports wasi:cli/run@0.2.6"), "{text}");
 
     let empty = wat::parse_str("(component)").unwrap();
     assert!(host.rejects(empty.into()).await.contains("it exports nothing"));
