@@ -4,7 +4,7 @@ use crate::steps::{Step, run_all};
 use crate::toolchain::{GUEST_TARGET, ensure_component, ensure_guest_target};
 
 /// The guests that the host's own tests and the demo need.
-const GUESTS: [&str; 6] = ["-p", "task", "-p", "chat", "-p", "probe"];
+const GUESTS: [&str; 8] = ["-p", "task", "-p", "chat", "-p", "probe", "-p", "typed"];
 
 fn guests_step() -> Step {
     let mut arguments = vec!["build", "--profile", "guest", "--target", GUEST_TARGET];

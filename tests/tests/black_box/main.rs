@@ -20,4 +20,5 @@ mod p9_always_there;
 mod paths;
 mod support;
 mod tidy;
+mod typed_methods;
 mod uploads;
