@@ -14,6 +14,7 @@ use crate::steps::{self, Step};
 
 const SDK: &str = "sdk/js";
 const CONTRACT: &str = "wit";
+const EXAMPLES: &str = "guest-examples/";
 const COMPONENTS: &str = "target/guests/javascript";
 
 /// The folders that have a lock file.
@@ -71,6 +72,20 @@ pub(crate) fn ensure() -> anyhow::Result<()> {
         npm("build the SDK for TypeScript", SDK, &["run", "build"]).run()?;
     }
     Ok(())
+}
+
+/// What the SDK and the examples in TypeScript have to pass. The tools must be installed.
+pub(crate) fn checks() -> Vec<Step> {
+    let examples = GUESTS.iter().filter(|guest| guest.folder.starts_with(EXAMPLES));
+    let tests_of_examples = examples.map(|guest| {
+        npm(&format!("tests of the example {} in TypeScript", guest.name), guest.folder, &["test"])
+    });
+    let mut checks = vec![
+        npm("types of the SDK for TypeScript", SDK, &["run", "check"]),
+        npm("tests of the SDK for TypeScript", SDK, &["test"]),
+    ];
+    checks.extend(tests_of_examples);
+    checks
 }
 
 /// Installs the packages of one folder, unless its lock file is the one they were installed by.

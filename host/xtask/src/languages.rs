@@ -1,5 +1,6 @@
 //! The languages that there are guests in, and what builds them.
 
+use crate::steps::Step;
 use crate::{javascript, python, tasks};
 
 /// A language, and what builds the guests that are written in it.
@@ -17,6 +18,19 @@ const LANGUAGES: [Language; 3] = [
 /// What can be asked for.
 pub(crate) fn names() -> [&'static str; LANGUAGES.len()] {
     LANGUAGES.map(|language| language.name)
+}
+
+/// Builds the guests in every language but Rust, whose guests are built with the host.
+pub(crate) fn build_others() -> anyhow::Result<()> {
+    python::build()?;
+    javascript::build()
+}
+
+/// What SDKs and examples have to pass in the languages that cargo does not test.
+pub(crate) fn checks() -> Vec<Step> {
+    let mut checks = python::checks();
+    checks.extend(javascript::checks());
+    checks
 }
 
 /// Builds the guests in the languages that are named.

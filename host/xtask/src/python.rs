@@ -20,6 +20,7 @@ const INSTALLED: &str = ".tools/python/installed.lock";
 const PYTHONS: [&str; 5] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
 
 const SDK: &str = "sdk/python/src";
+const EXAMPLES: &str = "guest-examples/python";
 const CONTRACT: &str = "wit";
 const COMPONENTS: &str = "target/guests/python";
 
@@ -74,6 +75,20 @@ pub(crate) fn ensure() -> anyhow::Result<()> {
     let locked = ["--require-hashes", "--requirement", LOCK].map(str::to_owned);
     Step::new("install the Python tools", PYTHON, &pip).args(&locked).run()?;
     fs::write(INSTALLED, lock).with_context(|| format!("could not write {INSTALLED}"))
+}
+
+/// What the SDK and the examples in Python have to pass. The tools must be installed.
+pub(crate) fn checks() -> Vec<Step> {
+    let python = |title: &str, arguments: &[&str]| Step::new(title, PYTHON, arguments);
+    vec![
+        python(
+            "types of the SDK for Python",
+            &["-m", "mypy", "--config-file", "sdk/python/pyproject.toml", SDK],
+        ),
+        python("lints of the SDK for Python", &["-m", "ruff", "check", "--quiet", "sdk/python", EXAMPLES]),
+        python("tests of the SDK for Python", &["-m", "pytest", "--quiet", "sdk/python"]),
+        python("tests of the examples in Python", &["-m", "pytest", "--quiet", EXAMPLES]),
+    ]
 }
 
 fn component(guest: &Guest) -> PathBuf {

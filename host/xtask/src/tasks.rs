@@ -1,5 +1,6 @@
 //! What each subcommand does, as a list of steps.
 
+use crate::languages;
 use crate::steps::{Step, run_all};
 use crate::toolchain::{GUEST_TARGET, ensure_component, ensure_guest_target};
 
@@ -69,6 +70,9 @@ fn test_steps(black_box_only: bool, options: &[String]) -> Vec<Step> {
     if !black_box_only {
         let unit = ["test", "--workspace", "--exclude", "greenroom-tests", "--no-fail-fast"];
         steps.push(separated(Step::cargo("unit, contract and doc tests", &unit)));
+        if options.is_empty() {
+            steps.extend(languages::checks());
+        }
     }
     let black_box = ["test", "-p", "greenroom-tests", "--no-fail-fast"];
     steps.push(separated(Step::cargo("black-box tests", &black_box)));
@@ -77,6 +81,7 @@ fn test_steps(black_box_only: bool, options: &[String]) -> Vec<Step> {
 
 pub(crate) fn test(black_box_only: bool, options: &[String]) -> anyhow::Result<()> {
     ensure_guest_target()?;
+    languages::build_others()?;
     run_all("test", &test_steps(black_box_only, options))
 }
 
@@ -88,12 +93,12 @@ pub(crate) fn ci() -> anyhow::Result<()> {
     let mut guest_lints = vec!["clippy", "--target", GUEST_TARGET];
     guest_lints.extend(GUESTS);
     guest_lints.extend(["--", "-D", "warnings"]);
-    let mut steps = vec![
+    let steps = vec![
         Step::cargo("format", &["fmt", "--all", "--check"]),
         Step::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         Step::cargo("lints of the guests", &guest_lints),
         Step::cargo("documentation", &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
     ];
-    steps.extend(test_steps(false, &[]));
-    run_all("ci", &steps)
+    run_all("ci, all but tests", &steps)?;
+    test(false, &[])
 }

@@ -7,6 +7,7 @@ mod api;
 mod cli;
 mod demo;
 mod deploy;
+mod languages;
 mod lifecycle;
 mod p1_one_at_a_time;
 mod p2_all_or_nothing;
