@@ -280,7 +280,12 @@ impl Node {
     /// `component-rejected`, with everything that is wrong with it.
     pub async fn deploy(&self, actor_type: &ActorType, component: Bytes) -> Result<Deployment, Error> {
         self.check_not_draining()?;
-        let deployment = self.dispatch.types.deploy(actor_type, component).await?;
+        let deployed = self.dispatch.types.deploy(actor_type, component).await;
+        // A compilation takes long enough for the node to have stopped meanwhile.
+        let deployment = deployed.map_err(|error| match self.check_not_draining() {
+            Err(draining) if error.code == Code::StoreUnavailable => draining,
+            _ => error,
+        })?;
         // What was sent to the type while nothing was deployed under its name.
         self.dispatch.scheduler.note(Timestamp::EPOCH);
         Ok(deployment)
