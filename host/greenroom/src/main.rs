@@ -18,8 +18,7 @@ use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
 
-/// A tenth of a call's processor time went into the system's allocator; this one takes a third of
-/// that.
+/// A call allocates often enough for the allocator to show in its cost: see docs/benchmarks.md.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -28,7 +28,7 @@ use crate::waits::{WaitEdge, Waits};
 /// account of a deadline that passed.
 const REPLY_GRACE: Duration = Duration::from_millis(250);
 
-/// How long a type's actors are left alone by the store after it could not load one of them.
+/// How soon the scheduler looks again at what is due after an activation was abandoned.
 pub(crate) const LOAD_AGAIN_AFTER_MS: u64 = 1_000;
 
 /// See the [module](self).
