@@ -6,11 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use greenroom_core::Code;
 use http_body_util::BodyExt as _;
-use hyper::body::Body as _;
+use hyper::body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -60,7 +59,10 @@ impl BodyReader {
     }
 
     /// Reads `body` to its end.
-    pub(crate) async fn read(&self, mut body: Body, limit: Limit) -> Result<Received, Problem> {
+    pub(crate) async fn read<B>(&self, mut body: B, limit: Limit) -> Result<Received, Problem>
+    where
+        B: Body<Data = Bytes, Error: std::fmt::Display> + Unpin,
+    {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > limit.bytes {
             return Err(too_large(limit));
@@ -132,7 +134,7 @@ fn too_large(limit: Limit) -> Problem {
     )
 }
 
-fn unreadable(error: &axum::Error) -> Problem {
+fn unreadable(error: &impl std::fmt::Display) -> Problem {
     tracing::debug!(%error, "a request's body broke off");
     Problem::invalid_request("the body broke off or was not sent as its headers say")
 }
@@ -140,6 +142,7 @@ fn unreadable(error: &axum::Error) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
     use futures::stream::{self, StreamExt as _};
     use std::convert::Infallible;
 

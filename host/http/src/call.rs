@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use greenroom_core::{MessageId, Payload};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -31,11 +32,19 @@ enum Delivery {
 }
 
 /// Handles the route.
-pub(crate) async fn call(
-    State(api): State<Arc<Api>>,
+pub(crate) async fn call(State(api): State<Arc<Api>>, path: MethodPath, request: Request) -> Answer {
+    answer(&api, path, request).await
+}
+
+/// Answers a request whose path was read, with a body as it comes from any connection.
+pub(crate) async fn answer<B>(
+    api: &Api,
     MethodPath { to, method }: MethodPath,
-    request: Request,
-) -> Answer {
+    request: http::Request<B>,
+) -> Answer
+where
+    B: hyper::body::Body<Data = Bytes, Error: std::fmt::Display> + Unpin,
+{
     let (parts, body) = request.into_parts();
     let delivery = delivery(&parts)?;
     let given_type = content_type(&parts.headers)?;
@@ -50,7 +59,8 @@ pub(crate) async fn call(
     };
     match delivery {
         Delivery::Call => Ok(reply(api.node.call(&to, method, payload).await?)),
-        Delivery::Send { delay } => Ok(accepted(api.node.send(&to, method, payload, delay).await?)),
+        // In a box: hyper moves the future of every request, and this part is for few of them.
+        Delivery::Send { delay } => Ok(accepted(Box::pin(api.node.send(&to, method, payload, delay)).await?)),
     }
 }
 

@@ -5,46 +5,44 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
 use greenroom_core::Code;
 use http::Request;
 use http::request::Parts;
 use hyper::body::{Body as _, Incoming};
-use tower::Service as _;
 use tracing::Instrument as _;
 
 use crate::config::Bounds;
 use crate::connection::Activity;
 use crate::guard::Guard;
 use crate::problem::Problem;
+use crate::routes::Routes;
 
 /// What HTTP/1.1 spends on a header field besides its name and value.
 const FIELD_BYTES: usize = ": \r\n".len();
 
 /// What stands between connections and routes.
 pub(crate) struct Front {
-    router: Router,
+    routes: Routes,
     guard: Guard,
     headers: usize,
     header_bytes: usize,
 }
 
 impl Front {
-    /// Stands before `router`.
-    pub(crate) fn new(router: Router, guard: Guard, bounds: &Bounds) -> Self {
-        Front { router, guard, headers: bounds.headers, header_bytes: bounds.header_bytes }
+    /// Stands before `routes`.
+    pub(crate) fn new(routes: Routes, guard: Guard, bounds: &Bounds) -> Self {
+        Front { routes, guard, headers: bounds.headers, header_bytes: bounds.header_bytes }
     }
 
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request<Incoming>, activity: &Arc<Activity>) -> Response {
         let _under_way = activity.begin_request();
+        let brings_body = !request.body().is_end_stream();
         let (parts, body) = request.into_parts();
-        let brings_body = !body.is_end_stream();
         let response = match self.admit(&parts) {
-            Ok(()) => self.route(Request::from_parts(parts, Body::new(body))).await,
+            Ok(()) => self.route(Request::from_parts(parts, body)).await,
             Err(problem) => problem.into_response(),
         };
         if brings_body && response.status().as_u16() >= 400 {
@@ -72,17 +70,14 @@ impl Front {
         self.guard.check(parts)
     }
 
-    async fn route(&self, request: Request<Body>) -> Response {
+    async fn route(&self, request: Request<Incoming>) -> Response {
         let span = if tracing::enabled!(tracing::Level::DEBUG) {
             tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
         } else {
             tracing::Span::none()
         };
-        let routed = AssertUnwindSafe(self.router.clone().call(request)).catch_unwind();
-        let routed = if span.is_none() { routed.await } else { routed.instrument(span).await };
-        match routed {
-            Ok(Ok(response)) => response,
-            Ok(Err(never)) => match never {},
+        match AssertUnwindSafe(self.routes.answer(request)).catch_unwind().instrument(span).await {
+            Ok(response) => response,
             Err(panic) => {
                 let said = panic.downcast_ref::<&str>().copied();
                 let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

@@ -4,6 +4,7 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use greenroom_core::{ActorId, ActorType, Address, Code, Method};
 use http::request::Parts;
+use percent_encoding::percent_decode_str;
 
 use crate::problem::Problem;
 
@@ -13,14 +14,9 @@ struct Segments(RawPathParams);
 impl Segments {
     async fn of<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         if !escapes_are_whole(parts.uri.path()) {
-            let detail =
-                "a percent sign in the path is not followed by two hexadecimal digits; write it as %25";
-            return Err(Problem::new(Code::InvalidPath, detail));
+            return Err(broken_escape());
         }
-        RawPathParams::from_request_parts(parts, state)
-            .await
-            .map(Segments)
-            .map_err(|_| Problem::new(Code::InvalidPath, "a segment of the path is not UTF-8 once decoded"))
+        RawPathParams::from_request_parts(parts, state).await.map(Segments).map_err(|_| not_utf8())
     }
 
     fn get(&self, name: &str) -> &str {
@@ -35,6 +31,15 @@ impl Segments {
         let id = ActorId::new(self.get("id")).map_err(|error| Problem::invalid_path(&error))?;
         Ok(Address { actor_type: self.actor_type()?, id })
     }
+}
+
+fn broken_escape() -> Problem {
+    let detail = "a percent sign in the path is not followed by two hexadecimal digits; write it as %25";
+    Problem::new(Code::InvalidPath, detail)
+}
+
+fn not_utf8() -> Problem {
+    Problem::new(Code::InvalidPath, "a segment of the path is not UTF-8 once decoded")
 }
 
 /// Whether every percent sign begins an escape. One that doesn't would be taken literally, and give
@@ -100,14 +105,36 @@ pub(crate) struct MethodPath {
     pub(crate) method: Method,
 }
 
+impl MethodPath {
+    /// Reads `/v1/actors/{type}/{id}/{method}`, without the router and what it allocates for each
+    /// segment; `None` when the path has another shape.
+    pub(crate) fn read(path: &str) -> Option<Result<Self, Problem>> {
+        let mut segments = path.strip_prefix("/v1/actors/")?.split('/');
+        let (actor_type, id, method) = (segments.next()?, segments.next()?, segments.next()?);
+        let is_whole = segments.next().is_none() && [actor_type, id, method].iter().all(|it| !it.is_empty());
+        is_whole.then(|| Self::of([actor_type, id, method]))
+    }
+
+    fn of(segments: [&str; 3]) -> Result<Self, Problem> {
+        if !segments.iter().all(|segment| escapes_are_whole(segment)) {
+            return Err(broken_escape());
+        }
+        let [actor_type, id, method] = segments.map(|segment| percent_decode_str(segment).decode_utf8());
+        let (Ok(actor_type), Ok(id), Ok(method)) = (actor_type, id, method) else { return Err(not_utf8()) };
+        let id = ActorId::new(&id).map_err(|error| Problem::invalid_path(&error))?;
+        let actor_type = ActorType::new(&actor_type).map_err(|error| Problem::invalid_path(&error))?;
+        let method = Method::new(&method).map_err(|error| Problem::invalid_path(&error))?;
+        Ok(MethodPath { to: Address { actor_type, id }, method })
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for MethodPath {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let segments = Segments::of(parts, state).await?;
-        let to = segments.address()?;
-        let method = Method::new(segments.get("method")).map_err(|error| Problem::invalid_path(&error))?;
-        Ok(MethodPath { to, method })
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        MethodPath::read(parts.uri.path()).unwrap_or_else(|| {
+            Err(Problem::new(Code::InvalidPath, "a call's path is /v1/actors/{type}/{id}/{method}"))
+        })
     }
 }
 

@@ -4,15 +4,19 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::response::Response;
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
 use greenroom_core::{Code, Limits};
 use greenroom_runtime::Node;
-use http::{Method, Uri};
+use http::{Method, Request, Uri};
+use hyper::body::Incoming;
 use tokio::time::Instant;
+use tower::Service as _;
 
 use crate::body::BodyReader;
 use crate::config::{About, Bounds};
+use crate::path::MethodPath;
 use crate::problem::Problem;
 use crate::{actor_types, actors, call, errors, node, openapi, reminders, state};
 
@@ -43,8 +47,49 @@ impl Api {
     }
 }
 
+/// The way from a request to its handler.
+pub(crate) struct Routes {
+    /// Who answers calls; tests of the server alone have none.
+    calls: Option<Arc<Api>>,
+    router: Router,
+}
+
+impl Routes {
+    /// All routes of `api`.
+    pub(crate) fn new(api: Api) -> Self {
+        let api = Arc::new(api);
+        Routes { calls: Some(Arc::clone(&api)), router: router(api) }
+    }
+
+    /// Answers one request. A call goes past the router, which allocates for every segment of a path
+    /// and boxes bodies and futures: it is the one path that is measured.
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response {
+        if let Some(api) = &self.calls
+            && request.method() == Method::POST
+            && let Some(path) = MethodPath::read(request.uri().path())
+        {
+            return match path {
+                Ok(path) => call::answer(api, path, request).await.into_response(),
+                Err(problem) => problem.into_response(),
+            };
+        }
+        // In a box: hyper moves the future of every request, and what the router needs is large.
+        match Box::pin(self.router.clone().call(request.map(Body::new))).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
+
+#[cfg(test)]
+impl From<Router> for Routes {
+    fn from(router: Router) -> Self {
+        Routes { calls: None, router }
+    }
+}
+
 /// The routes, in the order of the API's description.
-pub(crate) fn router(api: Api) -> Router {
+fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/v1/actors/{type}/{id}/{method}", post(call::call))
         .route("/v1/actors", get(actors::list))
@@ -72,7 +117,7 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/errors/{code}", get(errors::one))
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
-        .with_state(Arc::new(api))
+        .with_state(api)
 }
 
 async fn unknown_path(uri: Uri) -> Problem {

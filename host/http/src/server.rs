@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use greenroom_runtime::Node;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -17,7 +16,7 @@ use crate::config::{Bounds, Config};
 use crate::connection;
 use crate::front::Front;
 use crate::guard::Guard;
-use crate::routes::{self, Api};
+use crate::routes::{Api, Routes};
 
 /// Why a server can't listen.
 #[derive(Debug, thiserror::Error)]
@@ -54,12 +53,12 @@ impl Server {
     /// [`BindError`], when it is not a loopback address and there are no tokens, or when the system
     /// does not give it.
     pub async fn bind(node: Node, config: Config) -> Result<Server, BindError> {
-        let router = routes::router(Api::new(node, &config.bounds, config.about.clone()));
-        Server::bind_router(router, config).await
+        let routes = Routes::new(Api::new(node, &config.bounds, config.about.clone()));
+        Server::bind_routes(routes, config).await
     }
 
     /// Takes the address for any routes.
-    pub(crate) async fn bind_router(router: Router, config: Config) -> Result<Server, BindError> {
+    pub(crate) async fn bind_routes(routes: Routes, config: Config) -> Result<Server, BindError> {
         let asked = config.listen;
         if !asked.ip().is_loopback() && config.tokens.is_empty() {
             return Err(BindError::NeedsTokens(asked));
@@ -67,7 +66,7 @@ impl Server {
         let unavailable = |error| BindError::Unavailable { address: asked, error };
         let listener = TcpListener::bind(asked).await.map_err(unavailable)?;
         let address = listener.local_addr().map_err(unavailable)?;
-        let front = Front::new(router, Guard::new(config.tokens), &config.bounds);
+        let front = Front::new(routes, Guard::new(config.tokens), &config.bounds);
         Ok(Server { listener, address, front: Arc::new(front), bounds: Arc::new(config.bounds) })
     }
 

@@ -52,7 +52,7 @@ pub(crate) struct Running {
 impl Running {
     /// Serves `router`.
     pub(crate) async fn start(router: Router, config: Config) -> Self {
-        let server = Server::bind_router(router, config).await.unwrap();
+        let server = Server::bind_routes(router.into(), config).await.unwrap();
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async move { drop(stopped.await) };

@@ -19,9 +19,10 @@ const BATCH_WRITE_SETS_MAX: usize = 1_024;
 /// Bytes of write sets that wait or are being written; a turn that ends beyond waits here.
 const BYTES_ON_THE_WAY_MAX: usize = 64 << 20;
 
-/// One turn's changes on their way to the store.
+/// One turn's changes on their way to the store. Boxed, since every activation's task has room for
+/// what it may have to hand over.
 struct Submission {
-    write_set: WriteSet,
+    write_set: Box<WriteSet>,
     gate: Arc<Gate>,
     sequence: u64,
     room: OwnedSemaphorePermit,
@@ -54,7 +55,7 @@ impl Committer {
     ///
     /// When it has returned, with the write set's number at the gate, whatever is held there waits
     /// for this write set.
-    pub(crate) async fn submit(&self, write_set: WriteSet, gate: &Arc<Gate>) -> u64 {
+    pub(crate) async fn submit(&self, write_set: Box<WriteSet>, gate: &Arc<Gate>) -> u64 {
         let bytes = write_set_bytes(&write_set).min(BYTES_ON_THE_WAY_MAX);
         let room = Arc::clone(&self.room)
             .acquire_many_owned(bytes as u32)
@@ -87,7 +88,7 @@ async fn run(store: Arc<dyn Store>, mut receiver: mpsc::Receiver<Submission>, af
         for submission in gathered.drain(..) {
             // Built on a turn whose commit failed: it must not be written.
             if submission.gate.failure().is_none() {
-                write_sets.push(submission.write_set);
+                write_sets.push(*submission.write_set);
                 gates.push((submission.gate, submission.sequence));
                 rooms.push(submission.room);
             }

@@ -186,7 +186,7 @@ impl Dispatch {
     pub(crate) async fn store_message(&self, message: StoredMessage) -> Result<(), Error> {
         let gate = Arc::new(Gate::default());
         let write_set = WriteSet { sends: vec![message.clone()], ..WriteSet::empty(message.to) };
-        self.committer.submit(write_set, &gate).await;
+        self.committer.submit(Box::new(write_set), &gate).await;
         gate.wait().await
     }
 

@@ -11,6 +11,7 @@
 //! and [`Clock`](greenroom_core::Clock).
 
 mod activation;
+mod alarm;
 mod changes;
 mod committer;
 mod delivery;

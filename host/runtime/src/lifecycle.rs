@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::activation::Activation;
+use crate::alarm::Alarm;
 use crate::changes::{ActorData, Changes};
 use crate::delivery::Settled;
 use crate::dispatch::{Dispatch, LOAD_AGAIN_AFTER_MS, timed_out};
@@ -41,6 +42,7 @@ pub(crate) struct Actor {
     /// Stored messages that were delivered and whose commit is under way.
     pub(crate) settled: HashMap<MailKey, Settled>,
     timer_went_last: bool,
+    alarm: Alarm,
 }
 
 /// A sandbox, and what it was made of.
@@ -162,6 +164,7 @@ impl Actor {
             sandbox: None,
             settled: HashMap::new(),
             timer_went_last: false,
+            alarm: Alarm::default(),
         })
     }
 
@@ -198,7 +201,7 @@ impl Actor {
             self.activation.set_busy(false);
             tokio::select! {
                 () = self.activation.mailbox.arrival() => {}
-                () = tokio::time::sleep_until(wake_at) => {}
+                () = self.alarm.ring(wake_at) => {}
                 () = self.gate.failing() => {}
             }
             self.activation.set_busy(true);
@@ -305,7 +308,10 @@ impl Actor {
 
     /// Commits what a turn changed, if it changed anything; says the number at the gate.
     pub(crate) async fn submit(&mut self, write_set: WriteSet) -> u64 {
-        if write_set.is_empty() { 0 } else { self.dispatch.committer.submit(write_set, &self.gate).await }
+        if write_set.is_empty() {
+            return 0;
+        }
+        self.dispatch.committer.submit(Box::new(write_set), &self.gate).await
     }
 
     pub(crate) fn next_id(&self) -> MessageId {

@@ -381,7 +381,7 @@ impl Node {
         // Everything submitted before this is committed when this is.
         let gate = Arc::new(Gate::default());
         let flush = greenroom_core::store::WriteSet::empty(flush_address());
-        self.dispatch.committer.submit(flush, &gate).await;
+        self.dispatch.committer.submit(Box::new(flush), &gate).await;
         if tokio::time::timeout(self.limits().drain_timeout, gate.wait()).await.is_err() {
             tracing::error!("the store did not take the last writes in time");
         }

@@ -82,7 +82,7 @@ async fn api() -> Router {
         resident_bytes: Arc::new(|| 0),
     };
     let node = Node::start(parts, greenroom_runtime::Config::default()).await.unwrap();
-    let router = router(Api::new(node, &Bounds::default(), About::default()));
+    let router = router(Arc::new(Api::new(node, &Bounds::default(), About::default())));
     let (status, _) = ask(&router, "PUT", "/v1/actor-types/echo", WASM, "one").await;
     assert_eq!(status, 201);
     router
