@@ -1,0 +1,3 @@
+//! An actor's project: made from a template, built into a component.
+
+mod component;
