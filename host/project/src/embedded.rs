@@ -2,7 +2,8 @@
 //! lie here is where they lie in Greenroom's repository, so paths between them stay right.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use rust_embed::RustEmbed;
@@ -68,6 +69,13 @@ pub(crate) fn sdk(language: Language) -> anyhow::Result<Vec<File>> {
     Ok(files)
 }
 
+/// Writes the contract into `folder`, and says where it is.
+pub(crate) fn contract(folder: &Path) -> anyhow::Result<PathBuf> {
+    let file = folder.join("actor.wit");
+    fs::write(&file, CONTRACT).with_context(|| format!("could not write {}", file.display()))?;
+    Ok(file)
+}
+
 /// The workspace of Greenroom's repository with nothing but the SDK in it.
 fn rust_workspace() -> anyhow::Result<String> {
     const MEMBERS: [&str; 2] = ["sdk/rust", "sdk/rust/macros"];
@@ -77,9 +85,13 @@ fn rust_workspace() -> anyhow::Result<String> {
     table.remove("default-members");
     table.insert("members".to_owned(), MEMBERS.map(str::to_owned).to_vec().into());
     if let Some(dependencies) = table.get_mut("dependencies").and_then(Value::as_table_mut) {
-        dependencies.retain(|_, dependency| {
-            let path = dependency.get("path").and_then(Value::as_str);
-            path.is_none_or(|path| MEMBERS.contains(&path))
+        let members: String = under("rust/")
+            .filter(|(name, _)| name.ends_with("Cargo.toml") && !name.contains("/template/"))
+            .map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned())
+            .collect();
+        dependencies.retain(|name, _| {
+            let needed = [format!("\n{name}.workspace = true"), format!("\n{name} = {{ workspace = true")];
+            needed.iter().any(|needed| members.contains(needed))
         });
     }
     Ok(toml::to_string(&Table::from_iter([("workspace".to_owned(), workspace)]))?)

@@ -14,6 +14,9 @@ pub enum Language {
     Python,
     TypeScript,
     JavaScript,
+    Go,
+    C,
+    Cpp,
 }
 
 /// What a language needs here besides its module of `build`.

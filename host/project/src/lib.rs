@@ -46,23 +46,23 @@ pub struct Built {
 }
 
 impl Project {
-    /// Opens the project in `folder`.
+    /// Opens the project in a folder. Where one folder has several, each has its own manifest, and `path` is
+    /// that file.
     ///
     /// # Errors
     /// [`ProjectError::Invalid`] when there is no `greenroom.toml`, or it says something it can't.
-    pub fn open(folder: &Path) -> Result<Self, ProjectError> {
-        let path = folder.join(MANIFEST);
-        let text = fs::read_to_string(&path).map_err(|error| {
+    pub fn open(path: &Path) -> Result<Self, ProjectError> {
+        let file = if path.is_file() { path.to_owned() } else { path.join(MANIFEST) };
+        let text = fs::read_to_string(&file).map_err(|error| {
             ProjectError::Invalid(format!(
                 "{}: {error}; `greenroom new` makes a project, and a project has that file",
-                path.display()
+                file.display()
             ))
         })?;
         let manifest = Manifest::parse(&text)
-            .map_err(|why| ProjectError::Invalid(format!("{}: {why}", path.display())))?;
-        let folder = fs::canonicalize(folder)
-            .with_context(|| format!("could not find {}", folder.display()))
-            .map_err(ProjectError::Other)?;
+            .map_err(|why| ProjectError::Invalid(format!("{}: {why}", file.display())))?;
+        let file = fs::canonicalize(&file).with_context(|| format!("could not find {}", file.display()))?;
+        let folder = file.parent().context("a file is in a folder")?.to_owned();
         Ok(Project { folder, manifest })
     }
 

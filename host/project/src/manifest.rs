@@ -61,6 +61,9 @@ pub(crate) enum Settings {
     Python(Python),
     /// TypeScript, and JavaScript when that is said.
     Script(Language, Script),
+    Go(Go),
+    /// C, and C++ when that is said.
+    C(Language, C),
 }
 
 /// `[rust]`
@@ -132,6 +135,29 @@ impl Engine {
     }
 }
 
+/// `[go]`
+#[derive(Debug)]
+pub(crate) struct Go {
+    /// Another contract than that of an actor written with the SDK.
+    pub(crate) contract: Option<Contract>,
+}
+
+/// `[c]` or `[cpp]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct C {
+    /// The folder of the SDK.
+    #[serde(default = "c_sdk")]
+    pub(crate) sdk: PathBuf,
+    /// Further flags of the compiler.
+    #[serde(default)]
+    pub(crate) flags: Vec<String>,
+}
+
+fn c_sdk() -> PathBuf {
+    PathBuf::from("third_party/greenroom/sdk/c")
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ActorTable {
@@ -159,12 +185,20 @@ struct ScriptTable {
     world: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GoTable {
+    wit: Option<PathBuf>,
+    world: Option<String>,
+}
+
 impl Settings {
     pub(crate) const fn language(&self) -> Language {
         match self {
             Settings::Rust(_) => Language::Rust,
             Settings::Python(_) => Language::Python,
-            Settings::Script(language, _) => *language,
+            Settings::Go(_) => Language::Go,
+            Settings::Script(language, _) | Settings::C(language, _) => *language,
         }
     }
 }
@@ -188,6 +222,11 @@ impl Manifest {
                 let table = understood(language.name(), own)?;
                 Settings::Script(language, script(language.name(), table)?)
             }
+            Language::Go => {
+                let table: GoTable = understood("go", own)?;
+                Settings::Go(Go { contract: contract("go", table.wit, table.world)? })
+            }
+            Language::C | Language::Cpp => Settings::C(language, understood(language.name(), own)?),
         };
         Ok(Manifest { name, settings })
     }

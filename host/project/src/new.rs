@@ -12,7 +12,7 @@ use crate::{Language, Name, ProjectError};
 /// What stands for the actor's name in templates, in contents and in names of files.
 const PLACEHOLDER: &str = "{{name}}";
 /// Where a project has the SDK's sources.
-const VENDOR: &str = "vendor/greenroom";
+const VENDOR: &str = "third_party/greenroom";
 
 /// Makes a project for an actor called `name` in `folder`, which must not be there or be empty.
 ///

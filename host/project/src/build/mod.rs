@@ -1,11 +1,13 @@
 //! Building a project: one module for each language, and what all have in common.
 
+pub(crate) mod c;
+pub(crate) mod go;
 pub(crate) mod javascript;
 pub(crate) mod python;
 pub(crate) mod rust;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -30,6 +32,13 @@ impl Build<'_> {
     pub(crate) fn title(&self) -> String {
         format!("build {} in {}", self.project.name(), self.project.language())
     }
+
+    /// The file of a component that was made in this process.
+    pub(crate) fn wrapped(&self, component: &[u8]) -> Result<PathBuf, ProjectError> {
+        let file = self.scratch.join("wrapped.wasm");
+        fs::write(&file, component).with_context(|| format!("could not write {}", file.display()))?;
+        Ok(file)
+    }
 }
 
 /// Builds `project`, and moves the component to `output` when all went well.
@@ -51,6 +60,8 @@ pub(crate) fn run(
         Settings::Rust(settings) => rust::build(&build, settings)?,
         Settings::Python(settings) => python::build(&build, settings)?,
         Settings::Script(_, settings) => javascript::build(&build, settings)?,
+        Settings::Go(settings) => go::build(&build, settings)?,
+        Settings::C(_, settings) => c::build(&build, settings)?,
     };
     let finished = scratch_folder.join("finished.wasm");
     let bytes = fs::copy(&made, &finished).with_context(|| format!("could not read {}", made.display()))?;
