@@ -24,17 +24,14 @@ pub fn host_binary() -> anyhow::Result<PathBuf> {
 
 /// The component of the guest of that name that is written in Rust.
 pub fn component(name: &str) -> anyhow::Result<Vec<u8>> {
-    read("wasm32-wasip2/guest", name, "cargo xtask guests")
+    component_in("rust", name)
 }
 
-/// The component of the guest of that name that is written in another language.
+/// The component of the guest of that name that is written in that language, which is called as its
+/// `greenroom.toml` does.
 pub fn component_in(language: &str, name: &str) -> anyhow::Result<Vec<u8>> {
-    read(&format!("guests/{language}"), name, &format!("cargo xtask guests {language}"))
-}
-
-fn read(folder: &str, name: &str, made_by: &str) -> anyhow::Result<Vec<u8>> {
     let profile = profile_folder()?;
     let target = profile.parent().unwrap_or(Path::new("target"));
-    let path = target.join(folder).join(format!("{name}.wasm"));
-    std::fs::read(&path).with_context(|| format!("{}: run `{made_by}`", path.display()))
+    let path = target.join("guests").join(language).join(format!("{name}.wasm"));
+    std::fs::read(&path).with_context(|| format!("{}: run `cargo xtask guests {language}`", path.display()))
 }

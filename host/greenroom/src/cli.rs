@@ -4,21 +4,27 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use greenroom_project::{Language, Name};
 
 const EXIT_CODES: &str = "Exit codes:
   0    done
-  1    the host refused, or can't start; the message says what to do
-  2    the command line or the configuration is not valid
+  1    the host refused or can't start, or a build failed; the message says what to do
+  2    the command line, the configuration or a project is not valid
   3    the host can't be reached
   70   serve: the store failed, and the host stopped so as not to lose anything
   130  serve: a second signal came while it was stopping";
 
 const ABOUT: &str = "Virtual actors written in any language that compiles to a WebAssembly component.
 
+Make an actor's project and build its component:
+
+  greenroom new --lang python task
+  greenroom build task
+
 Start a host, deploy a component under a name, and call its actors; none of them needs to be created:
 
   greenroom serve &
-  greenroom deploy task task.wasm
+  greenroom deploy task task/target/task.wasm
   greenroom call task task-123 update_status '{\"status\":\"done\"}'";
 
 /// Virtual actors in any language.
@@ -38,7 +44,61 @@ pub(crate) enum Command {
     #[command(hide = true)]
     CompileComponent,
     #[command(flatten)]
+    Project(ProjectCommand),
+    #[command(flatten)]
     Client(ClientCommand),
+}
+
+const NEW_ABOUT: &str = "Make a project for an actor.
+
+The project is a small actor that works: source, a test where the language has one, greenroom.toml, and a \
+README.md with how to install, write, test, build and deploy. The SDK's sources are in third_party/greenroom, so \
+nothing of Greenroom needs to be downloaded.
+
+Languages: rust, python, typescript, javascript.";
+
+const BUILD_ABOUT: &str = "Build a project's component.
+
+A project is a folder with a greenroom.toml. Its language's tool does the work: cargo, componentize-py or esbuild \
+with an engine; its output is shown when it fails. A tool is the one that GREENROOM_CARGO, GREENROOM_PYTHON or \
+GREENROOM_NODE names, else the project's own in .venv or node_modules, else the one on PATH; when there is none, \
+the message has the command that installs it.
+
+Prints the component's path and size.";
+
+/// The commands that make actors.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ProjectCommand {
+    /// Make a project for an actor.
+    #[command(
+        long_about = NEW_ABOUT,
+        after_long_help = "Examples:\n  greenroom new --lang rust shopping-list\n  greenroom new --lang python task \
+                           --dir ~/actors/task"
+    )]
+    New {
+        /// What to write it in
+        #[arg(long = "lang", value_name = "LANGUAGE")]
+        language: Language,
+        /// What the actor is called: small letters, digits and hyphens
+        name: Name,
+        /// The folder to make; must not be there, or be empty [default: the name, here]
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+    /// Build a project's component.
+    #[command(
+        long_about = BUILD_ABOUT,
+        after_long_help = "Examples:\n  greenroom build\n  greenroom build task --output task.wasm\n  \
+                           GREENROOM_PYTHON=~/tools/bin/python greenroom build task"
+    )]
+    Build {
+        /// The project's folder, or its manifest
+        #[arg(value_name = "DIR", default_value = ".")]
+        project: PathBuf,
+        /// The component [default: target/NAME.wasm in the project]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 const SERVE_ABOUT: &str = "Run a host.
@@ -145,7 +205,7 @@ pub(crate) enum ClientCommand {
         long_about = "Deploy a component as the next version of an actor type.\n\nIts actors take the new version at \
                       their next turn, with state and mailbox kept. The bytes of the active version again change \
                       nothing.",
-        after_long_help = "Example:\n  greenroom deploy task target/wasm32-wasip2/release/task.wasm"
+        after_long_help = "Example:\n  greenroom deploy task target/task.wasm"
     )]
     Deploy {
         /// The actor type

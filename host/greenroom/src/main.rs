@@ -1,13 +1,14 @@
-//! The greenroom binary: the host, and the commands that talk to one.
+//! The greenroom binary: the host, the commands that talk to one, and those that make actors.
 //!
-//! Exit codes: 0 done; 1 the host refused, or can't start; 2 the command line or the configuration
-//! is not valid; 3 the host can't be reached; 70 the store failed while the host ran; 130 stopped
+//! Exit codes: 0 done; 1 the host refused or can't start, or a build failed; 2 the command line, the
+//! configuration or a project is not valid; 3 the host can't be reached; 70 the store failed while the host ran; 130 stopped
 //! by a second signal.
 
 mod cli;
 mod client;
 mod logging;
 mod process;
+mod project;
 mod serve;
 mod settings;
 mod units;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         // The compiling child: no runtime, no log, nothing but its work.
         Command::CompileComponent => greenroom_sandbox::compile_component_child(),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Project(command) => project::run(command),
         Command::Client(command) => client::run(command),
     }
 }

@@ -1,10 +1,11 @@
 //! The project's own automation: `cargo xtask --help` is the list of what a contributor can run.
 //!
-//! It depends on next to nothing, so that it is there in a second on a clean checkout, and every
-//! step it takes is an ordinary command that it prints, so that each can be run alone.
+//! Every step it takes is an ordinary command that it prints, so that each can be run alone. Guests it builds
+//! as `greenroom build` does, by the same library.
 
+mod freshness;
+mod guests;
 mod javascript;
-mod languages;
 mod python;
 mod steps;
 mod tasks;
@@ -13,6 +14,7 @@ mod toolchain;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use greenroom_project::Language;
 
 /// Builds, tests and demonstrates Greenroom.
 #[derive(Parser)]
@@ -26,12 +28,12 @@ struct Cli {
 enum Task {
     /// Build the guests: the example actors and the probe of the tests
     ///
-    /// Installs what a language needs when it is missing. The components in Rust end up in
-    /// target/wasm32-wasip2/guest/, those in other languages in target/guests/.
+    /// Installs what a language needs when it is missing. The components end up in
+    /// target/guests/LANGUAGE/NAME.wasm.
     Guests {
         /// Only those in these languages
-        #[arg(value_parser = languages::names(), default_value = "rust")]
-        languages: Vec<String>,
+        #[arg(default_value = "rust")]
+        languages: Vec<Language>,
     },
     /// Build the guests and the host
     Build {
@@ -83,7 +85,7 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<()> {
     std::env::set_current_dir(steps::root())?;
     match Cli::parse().task {
-        Task::Guests { languages } => languages::build(&languages),
+        Task::Guests { languages } => guests::build(&languages),
         Task::Build { release } => tasks::build(release),
         Task::Demo { options } => tasks::demo(&options),
         Task::Test { black_box, options } => tasks::test(black_box, &options),

@@ -1,80 +1,110 @@
-//! The guests in Python: installs what makes components of them, and builds those whose sources changed.
+//! Python: installs the tools that come as wheels, in `.tools/python`, and checks the SDK.
 //!
-//! The tools are in `.tools/python`, exactly the files that the SDK's lock file names by their hashes.
-//! Once they are there, nothing here needs a network.
+//! Each lock file names the files exactly, by their hashes. Once they are there, nothing here needs a
+//! network.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 
 use crate::steps::{self, Step};
 
 const TOOLS: &str = ".tools/python";
-const PYTHON: &str = ".tools/python/bin/python";
-const LOCK: &str = "sdk/python/requirements.lock";
-/// The lock file as it was when the tools were installed.
-const INSTALLED: &str = ".tools/python/installed.lock";
+pub(crate) const PYTHON: &str = ".tools/python/bin/python";
 /// The names under which a Python of version 3.11 or later may be found.
 const PYTHONS: [&str; 5] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
 
 const SDK: &str = "sdk/python/src";
 const EXAMPLES: &str = "guest-examples/python";
-const CONTRACT: &str = "wit";
-const COMPONENTS: &str = "target/guests/python";
 
-/// A component to build.
-struct Guest {
-    /// What the component is called.
-    name: &'static str,
-    folder: &'static str,
-    entry: Entry,
+/// Wheels that are installed together.
+pub(crate) struct Wheels {
+    /// What they are for.
+    title: &'static str,
+    lock: &'static str,
+    /// The lock file as it was when they were installed.
+    installed: &'static str,
 }
 
-enum Entry {
-    /// The class of an actor, `module:Class`, written with the SDK.
-    Actor(&'static str),
-    /// A module written against the contract alone.
-    Module(&'static str),
-}
+/// What makes and checks components in Python.
+pub(crate) const PYTHON_TOOLS: Wheels = Wheels {
+    title: "the Python tools",
+    lock: "sdk/python/requirements.lock",
+    installed: ".tools/python/installed.lock",
+};
 
-const GUESTS: [Guest; 3] = [
-    Guest { name: "task", folder: "guest-examples/python/task", entry: Entry::Actor("task:Task") },
-    Guest { name: "agent", folder: "guest-examples/python/agent", entry: Entry::Actor("agent:Agent") },
-    Guest { name: "probe", folder: "tests/guests/python", entry: Entry::Module("probe") },
-];
+/// Node, for where there is none.
+pub(crate) const NODE: Wheels = Wheels {
+    title: "Node",
+    lock: "host/xtask/locks/node.lock",
+    installed: ".tools/python/installed-node.lock",
+};
 
-/// Builds the components that are older than their sources.
-pub(crate) fn build() -> anyhow::Result<()> {
-    ensure()?;
-    fs::create_dir_all(COMPONENTS)?;
-    for guest in &GUESTS {
-        if is_up_to_date(guest)? {
-            eprintln!("==> {} is up to date", component(guest).display());
-        } else {
-            step(guest).run()?;
+impl Wheels {
+    /// Installs them, unless they are.
+    pub(crate) fn ensure(&self) -> anyhow::Result<()> {
+        ensure_room()?;
+        let lock = fs::read(self.lock).with_context(|| format!("could not read {}", self.lock))?;
+        if fs::read(self.installed).is_ok_and(|installed| installed == lock) {
+            return Ok(());
         }
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"];
+        let locked = ["--requirement", self.lock].map(str::to_owned);
+        Step::new(&format!("install {}", self.title), PYTHON, &pip).args(&locked).run()?;
+        fs::write(self.installed, lock).with_context(|| format!("could not write {}", self.installed))
     }
-    Ok(())
+
+    /// The file that changes whenever they are installed anew.
+    pub(crate) const fn stamp(&self) -> &'static str {
+        self.installed
+    }
 }
 
-/// Makes sure that the tools are installed, in the versions that the lock file names.
-pub(crate) fn ensure() -> anyhow::Result<()> {
-    let lock = fs::read(LOCK).with_context(|| format!("could not read {LOCK}"))?;
-    if fs::read(INSTALLED).is_ok_and(|installed| installed == lock) {
+/// Makes the environment that wheels are installed into, unless it is there and works.
+fn ensure_room() -> anyhow::Result<()> {
+    if steps::succeeds(&[PYTHON, "-c", "import pip"]) {
         return Ok(());
     }
-    let is_new_enough = "import sys; sys.exit(sys.version_info < (3, 11))";
-    let Some(python) = PYTHONS.into_iter().find(|python| steps::succeeds(&[python, "-c", is_new_enough]))
-    else {
-        bail!("there is no Python 3.11 or later to install the tools of the guests in Python with");
-    };
-    Step::new("make room for the Python tools", python, &["-m", "venv", "--clear", TOOLS]).run()?;
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    let locked = ["--require-hashes", "--requirement", LOCK].map(str::to_owned);
-    Step::new("install the Python tools", PYTHON, &pip).args(&locked).run()?;
-    fs::write(INSTALLED, lock).with_context(|| format!("could not write {INSTALLED}"))
+    let python = python()?;
+    Step::new("make room for the tools that are wheels", python, &["-m", "venv", "--clear", TOOLS]).run()
+}
+
+/// A Python that can make such an environment.
+fn python() -> anyhow::Result<&'static str> {
+    // Debian's python3 comes without ensurepip, which is in its package python3-venv.
+    let can = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
+    let find = || PYTHONS.into_iter().find(|python| steps::succeeds(&[python, "-c", can]));
+    if let Some(python) = find() {
+        return Ok(python);
+    }
+    let apt = "apt-get install -y --no-install-recommends python3 python3-venv";
+    let is_root = steps::succeeds(&["sh", "-c", "test $(id -u) = 0"]);
+    if is_root && steps::succeeds(&["apt-get", "--version"]) {
+        let install = |title: &str, command: &str| {
+            Step::new(title, "sh", &["-c", command]).env("DEBIAN_FRONTEND", "noninteractive").run()
+        };
+        install("look for packages", "apt-get update -qq")?;
+        install("install Python", apt)?;
+    }
+    find().with_context(|| {
+        format!(
+            "there is no Python 3.11 or later, with its modules venv and ensurepip, to install tools with; on \
+             Debian and Ubuntu:\n\n    sudo {apt}\n"
+        )
+    })
+}
+
+/// Where a package of wheels is.
+pub(crate) fn package(name: &str) -> anyhow::Result<PathBuf> {
+    let packages = fs::read_dir(Path::new(TOOLS).join("lib")).context("could not look at .tools/python/lib")?;
+    for version in packages {
+        let package = version?.path().join("site-packages").join(name);
+        if package.is_dir() {
+            return Ok(package);
+        }
+    }
+    bail!("the wheel of {name} was installed, but is not in {TOOLS}")
 }
 
 /// What the SDK and the examples in Python have to pass. The tools must be installed.
@@ -91,77 +121,19 @@ pub(crate) fn checks() -> Vec<Step> {
     ]
 }
 
-fn component(guest: &Guest) -> PathBuf {
-    Path::new(COMPONENTS).join(guest.name).with_extension("wasm")
-}
-
-fn step(guest: &Guest) -> Step {
-    let title = format!("build the guest {} in Python", guest.name);
-    let output = component(guest).display().to_string();
-    match guest.entry {
-        Entry::Actor(actor) => {
-            let arguments =
-                ["-m", "greenroom.build", actor, "--path", guest.folder, "--output", output.as_str()];
-            Step::new(&title, PYTHON, &arguments).env("PYTHONPATH", SDK)
-        }
-        Entry::Module(module) => {
-            let contract = ["--quiet", "--wit-path", CONTRACT, "--world", "actor"];
-            let module = ["componentize", module, "--python-path", guest.folder, "--output", output.as_str()];
-            let tool = format!("{TOOLS}/bin/componentize-py");
-            Step::new(&title, &tool, &contract).args(&module.map(str::to_owned))
-        }
-    }
-}
-
-fn is_up_to_date(guest: &Guest) -> anyhow::Result<bool> {
-    let Ok(built) = fs::metadata(component(guest)).and_then(|metadata| metadata.modified()) else {
-        return Ok(false);
-    };
-    for source in [guest.folder, SDK, CONTRACT, INSTALLED] {
-        if latest_change(Path::new(source))? >= built {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// When a file, or anything in a folder, changed last; a file that is taken away changes its folder.
-fn latest_change(path: &Path) -> anyhow::Result<SystemTime> {
-    let unreadable = || format!("could not look at {}", path.display());
-    let mut latest = fs::metadata(path).and_then(|metadata| metadata.modified()).with_context(unreadable)?;
-    if path.is_dir() {
-        for entry in fs::read_dir(path).with_context(unreadable)? {
-            let entry = entry?.path();
-            // Python writes there what it has compiled, and touches the folder around it once.
-            if entry.file_name().is_none_or(|name| name != "__pycache__") {
-                latest = latest.max(latest_change(&entry)?);
-            }
-        }
-    }
-    Ok(latest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_guest_is_as_new_as_the_newest_of_its_sources() {
-        let folder = std::env::temp_dir().join(format!("xtask-python-{}", std::process::id()));
-        fs::create_dir_all(folder.join("inner")).unwrap();
-        let before = latest_change(&folder).unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        fs::write(folder.join("inner/app.py"), "").unwrap();
-        let after = latest_change(&folder).unwrap();
-        fs::remove_dir_all(&folder).unwrap();
-        assert!(after > before);
-        assert!(latest_change(&folder).is_err());
-    }
-
-    #[test]
-    fn every_guest_and_tool_that_is_named_is_there() {
-        for path in GUESTS.iter().map(|guest| guest.folder).chain([SDK, CONTRACT, LOCK]) {
-            assert!(steps::root().join(path).exists(), "{path}");
+    fn every_lock_names_each_file_by_its_hash() {
+        for wheels in [PYTHON_TOOLS, NODE] {
+            let lock = fs::read_to_string(steps::root().join(wheels.lock)).unwrap();
+            let pins: Vec<&str> = lock.lines().filter(|line| line.contains("==") && !line.starts_with('#')).collect();
+            assert!(!pins.is_empty(), "{}", wheels.lock);
+            for pin in pins {
+                assert!(pin.ends_with('\\'), "{}: {pin} has no hash", wheels.lock);
+            }
         }
     }
 }

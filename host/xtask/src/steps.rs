@@ -39,6 +39,12 @@ impl Step {
         self
     }
 
+    /// With programs that are found in `folder` first.
+    pub(crate) fn on_path(self, folder: &Path) -> Self {
+        let path = std::env::var("PATH").unwrap_or_default();
+        self.env("PATH", &format!("{}:{path}", folder.display()))
+    }
+
     /// With more arguments.
     pub(crate) fn args(mut self, arguments: &[String]) -> Self {
         self.words.extend_from_slice(arguments);
@@ -111,7 +117,7 @@ fn quoted(word: &str) -> String {
     }
 }
 
-fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 120.0 { format!("{seconds:.1} s") } else { format!("{:.1} min", seconds / 60.0) }
 }

@@ -10,7 +10,7 @@ use greenroom_tests::host::Host;
 use serde_json::{Value, json};
 
 /// The languages, in the order in which they take over from each other.
-const LANGUAGES: [&str; 4] = ["rust", "python", "javascript", "rust-again"];
+const LANGUAGES: [&str; 4] = ["rust", "python", "typescript", "rust-again"];
 
 fn component(language: &str) -> anyhow::Result<Vec<u8>> {
     if language.starts_with("rust") {

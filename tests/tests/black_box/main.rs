@@ -19,6 +19,7 @@ mod p7_nobody_takes_it_down;
 mod p8_bounds;
 mod p9_always_there;
 mod paths;
+mod projects;
 mod support;
 mod tidy;
 mod typed_methods;

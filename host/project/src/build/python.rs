@@ -1,0 +1,65 @@
+//! Python: componentize-py puts CPython and the modules into a component.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Context as _;
+
+use super::Build;
+use crate::ProjectError;
+use crate::manifest::{Python, PythonEntry};
+use crate::step::Step;
+use crate::tools::Tool;
+
+/// componentize-py has no module to run, only a script, which need not be on `PATH`.
+const COMPONENTIZE: &str = "import sys; from componentize_py import script; sys.exit(script())";
+
+pub(super) fn build(build: &Build<'_>, settings: &Python) -> Result<PathBuf, ProjectError> {
+    let folder = build.folder();
+    let python = build.tools.find(Tool::Python, folder)?;
+    ensure_componentize(&python, folder)?;
+    let made = build.scratch.join("python.wasm");
+    let step = Step::new(build.title(), &python, folder);
+    let step = match &settings.entry {
+        PythonEntry::Class(class) => step
+            .args(["-m", "greenroom.build", class, "--path", "."])
+            .env("PYTHONPATH", search_path(folder, &settings.path)?),
+        PythonEntry::Module(module, contract) => {
+            let paths = [PathBuf::from(".")].into_iter().chain(settings.path.clone());
+            step.args(["-c", COMPONENTIZE, "--quiet", "--world", &contract.world, "--wit-path"])
+                .args([contract.wit.as_os_str()])
+                .args(["componentize", module])
+                .args(paths.flat_map(|path| [OsString::from("--python-path"), path.into()]))
+        }
+    };
+    step.args(["--output"]).args([&made]).run(build.progress)?;
+    Ok(made)
+}
+
+/// The folders of the project that modules are looked for in, before those that the environment names.
+fn search_path(folder: &Path, further: &[PathBuf]) -> Result<OsString, ProjectError> {
+    let given = std::env::var_os("PYTHONPATH").unwrap_or_default();
+    let own = further.iter().map(|path| folder.join(path));
+    let all = own.chain(std::env::split_paths(&given).filter(|path| !path.as_os_str().is_empty()));
+    Ok(std::env::join_paths(all).context("a folder in [python] `path` has a colon in its name")?)
+}
+
+fn ensure_componentize(python: &Path, folder: &Path) -> Result<(), ProjectError> {
+    let imported = Command::new(python)
+        .args(["-c", "import componentize_py"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("could not start {}", python.display()))?;
+    if imported.status.success() {
+        return Ok(());
+    }
+    Err(ProjectError::Missing {
+        what: format!("{} does not find componentize-py", python.display()),
+        install: format!(
+            "cd {} && python3 -m venv .venv && .venv/bin/pip install componentize-py==0.25.1",
+            folder.display()
+        ),
+    })
+}

@@ -1,0 +1,29 @@
+import { Actor, Failure, actor, is } from '@greenroom/sdk';
+
+/** A counter that forgets. */
+export class Counter extends Actor {
+  /** What is kept: the state is durable. */
+  state = { count: 0 };
+
+  /** Adds `amount`; an hour later the counter is back at zero. */
+  add({ amount }) {
+    if (amount === 0) throw Failure.invalidArgument('add something');
+    this.state.count += amount;
+    this.ctx.reminders.set('forget', { delayMs: 3_600_000 }, 'forget');
+    return this.state.count;
+  }
+
+  /** Says what the count is. */
+  get() {
+    return this.state.count;
+  }
+
+  /** The reminder's method. */
+  forget() {
+    this.state.count = 0;
+  }
+}
+
+export default actor(Counter, {
+  add: { amount: is.natural },
+});
