@@ -25,6 +25,9 @@ typedef struct gr_place {
 // Parses a document; fails with `invalid-argument`. An empty one is `null`.
 bool gr_parse(gr_context *ctx, gr_bytes document, yyjson_val **root);
 
+// Reads a value of a shape; `place` is NULL at the top of a document.
+bool gr_read_value(gr_context *ctx, const gr_shape *shape, yyjson_val *json, void *value, const gr_place *place);
+
 // Matches a message's body to the parameters called `names`: by name, by position, or, when there is one,
 // as it is. `given` has a place for each; NULL where no argument was given. `null` counts as given.
 bool gr_match_arguments(gr_context *ctx, const char *const *names, size_t count, yyjson_val **given);

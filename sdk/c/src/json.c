@@ -242,6 +242,10 @@ bool read_value(gr_context *ctx, const gr_shape *shape, yyjson_val *json, void *
   gr_panic("the shape `%s` is of no kind", shape->name);
 }
 
+bool gr_read_value(gr_context *ctx, const gr_shape *shape, yyjson_val *json, void *value, const gr_place *place) {
+  return read_value(ctx, shape, json, value, place, false);
+}
+
 bool gr_read_json(gr_context *ctx, const gr_shape *shape, gr_bytes document, void *value) {
   yyjson_val *root;
   return gr_parse(ctx, document, &root) && read_value(ctx, shape, root, value, NULL, false);
