@@ -96,6 +96,9 @@ func (c *Context) end() { c.over = true }
 
 func (a *Activation) load() (any, error) {
 	actor := a.definition.create()
+	if !a.definition.isDurable {
+		return actor, nil
+	}
 	if stored, found := a.host.StateGet(actorKey); found {
 		if malformed := decode(stored, actor); malformed != nil {
 			name := a.definition.name
@@ -110,6 +113,9 @@ func (a *Activation) load() (any, error) {
 }
 
 func (a *Activation) saveIfChanged(actor any) error {
+	if !a.definition.isDurable {
+		return nil
+	}
 	encoded, err := a.encode(actor)
 	if err != nil || bytes.Equal(encoded, a.stored) {
 		return err

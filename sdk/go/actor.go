@@ -3,6 +3,7 @@
 package greenroom
 
 import (
+	"encoding/json/v2"
 	"fmt"
 	"reflect"
 	"slices"
@@ -28,10 +29,12 @@ type Actor[T any] struct{ definition *definition }
 func (a *Actor[T]) Name() string { return a.definition.name }
 
 type definition struct {
-	name    string
-	create  func() any
-	methods map[string]*MethodOf
-	names   []string
+	name string
+	// isDurable is whether there is anything to store.
+	isDurable bool
+	create    func() any
+	methods   map[string]*MethodOf
+	names     []string
 }
 
 // MethodOf is a method under its name. It is made by Method.
@@ -61,9 +64,10 @@ func Define[T any](methods ...*MethodOf) *Actor[T] {
 		panic(fmt.Sprintf("greenroom: %v can't be an actor; a named struct can", kind))
 	}
 	defined := &definition{
-		name:    name,
-		create:  func() any { return new(T) },
-		methods: make(map[string]*MethodOf, len(methods)),
+		name:      name,
+		isDurable: isDurable(kind),
+		create:    func() any { return new(T) },
+		methods:   make(map[string]*MethodOf, len(methods)),
 	}
 	for _, method := range methods {
 		if receiver := method.function.Type().In(0); receiver != reflect.PointerTo(kind) {
@@ -76,6 +80,15 @@ func Define[T any](methods ...*MethodOf) *Actor[T] {
 		defined.names = append(defined.names, method.name)
 	}
 	return &Actor[T]{defined}
+}
+
+// isDurable is so for a struct that JSON finds something in: an exported field, or a way of its own to be read.
+func isDurable(kind reflect.Type) bool {
+	readsItself := reflect.PointerTo(kind).Implements(reflect.TypeFor[json.Unmarshaler]()) ||
+		reflect.PointerTo(kind).Implements(reflect.TypeFor[json.UnmarshalerFrom]())
+	return readsItself || slices.ContainsFunc(reflect.VisibleFields(kind), func(field reflect.StructField) bool {
+		return field.IsExported() && field.Tag.Get("json") != "-"
+	})
 }
 
 // Method makes a method callable under a name: `Method("add", (*Counter).Add, "amount")`.

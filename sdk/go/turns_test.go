@@ -277,14 +277,16 @@ func TestWhatIsLoggedGoesToTheHost(t *testing.T) {
 		{Level: greenroom.LevelWarn, Message: `careful of=1 who.name="a b" who.age=3`},
 		{Level: greenroom.LevelTrace, Message: "deep"},
 	}
-	if !slices.Equal(host.Logs(), expected) {
-		t.Error(host.Logs())
+	if !slices.Equal(host.Logs(), expected) || len(host.StoredKeys()) != 0 {
+		t.Error(host.Logs(), host.StoredKeys())
 	}
 }
 
-type logger struct{}
+// logger has nothing to store.
+type logger struct{ lines int }
 
-func (*logger) say(ctx *greenroom.Context) {
+func (l *logger) say(ctx *greenroom.Context) {
+	l.lines++
 	log := ctx.Log().With("of", 1).WithGroup("who")
 	log.Warn("careful", "name", "a b", slog.Int("age", 3))
 	ctx.Log().Log(context.Background(), slog.LevelDebug-4, "deep")
