@@ -1,0 +1,33 @@
+// What the counter promises, without a host, and with a clock that the test moves.
+package main
+
+import (
+	"testing"
+	"time"
+
+	"greenroom"
+	"greenroom/greenroomtest"
+)
+
+func TestItCountsAndForgets(t *testing.T) {
+	host := greenroomtest.New(t, counter, "counter-1")
+	count := uint32(0)
+	if host.MustCall("add", 2, &count); count != 2 {
+		t.Error(count)
+	}
+	if err := host.Call("add", 0, nil); greenroom.CodeOf(err) != greenroom.CodeInvalidArgument {
+		t.Error(err)
+	}
+
+	if err := host.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if host.MustCall("get", nil, &count); count != 2 {
+		t.Error(count)
+	}
+
+	host.Advance(time.Hour)
+	if host.MustCall("get", nil, &count); count != 0 {
+		t.Error(count)
+	}
+}
