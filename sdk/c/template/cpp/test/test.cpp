@@ -1,0 +1,20 @@
+// Runs the actor natively, with a clock that the test moves.
+
+#include <greenroom_test.h>
+
+static void it_counts_and_forgets() {
+  gr_test_begin("{{name}}", "counter-1");
+  GR_CHECK_TEXT(gr_test_call("add", "2"), "2");
+  GR_CHECK_REFUSED(gr_test_call("add", "0"), GR_INVALID_ARGUMENT);
+
+  gr_test_crash();
+  GR_CHECK_TEXT(gr_test_call("get", nullptr), "2");
+
+  gr_test_advance(3600000);
+  GR_CHECK_TEXT(gr_test_call("get", nullptr), "0");
+}
+
+int main() {
+  GR_RUN(it_counts_and_forgets);
+  return gr_test_result();
+}
