@@ -62,7 +62,8 @@ impl HostWallClock for TurnClock {
     }
 }
 
-/// Time since the sandbox first asked, on the clock that sleeping uses.
+/// Time since the sandbox was made, on the clock that sleeping uses. Never zero: Go's runtime takes that
+/// for a clock that does not work, and gives up before it runs any code of the guest.
 struct CoarseClock(Instant);
 
 impl HostMonotonicClock for CoarseClock {
@@ -72,6 +73,6 @@ impl HostMonotonicClock for CoarseClock {
 
     fn now(&self) -> u64 {
         let resolution = self.resolution();
-        self.0.elapsed().as_nanos() as u64 / resolution * resolution
+        (self.0.elapsed().as_nanos() as u64 / resolution + 1) * resolution
     }
 }

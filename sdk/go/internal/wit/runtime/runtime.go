@@ -1,0 +1,111 @@
+//go:build wasip1
+
+// Package runtime gives the host memory to write in, and keeps the collector from running while it does.
+//
+// The host writes arguments and results into memory that cabi_realloc gives it, and while cabi_realloc runs
+// the component may call nothing outside of itself. A collection reads the clock, which is outside: one that
+// an allocation in cabi_realloc started would trap with "cannot leave component instance". So the collector
+// runs only within turns, between Resume and Suspend, and is suspended around each call of the host. Suspend
+// waits for a collection under way, and after it no allocation looks at the clock.
+//
+// It stands in for go.bytecodealliance.org/pkg/wit/runtime, whose names the generated bindings use.
+package runtime
+
+import (
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"unsafe"
+)
+
+const (
+	// gcPercent is Go's own default.
+	gcPercent = 100
+	// What the host may have written before the collector is asked whether it is time.
+	hostWroteMax = 1 << 20
+	// An allocation of this size, and none that is smaller, always asks it.
+	largeAllocation = 64 << 10
+)
+
+var (
+	// hostWrote pins what the host was given, until the bindings have made slices and strings of it.
+	hostWrote      runtime.Pinner
+	hostWroteBytes uintptr
+	hasStarted     bool
+	asking         []byte
+	cycles         = []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+)
+
+func init() {
+	debug.SetGCPercent(-1)
+	hasStarted = true
+}
+
+// Resume lets the collector run when it is time.
+func Resume() {
+	debug.SetGCPercent(gcPercent)
+	// What was allocated while it could not run may have been all there is to collect.
+	if hostWroteBytes > hostWroteMax {
+		hostWroteBytes = 0
+		asking = make([]byte, largeAllocation)
+		asking = nil
+	}
+}
+
+// Suspend keeps the collector from running.
+func Suspend() {
+	before := collections()
+	debug.SetGCPercent(-1)
+	if collections() != before {
+		// A collection that ends while the collector is off leaves it with no goal for the heap. An allocation
+		// that makes the heap grow would then give memory back to the system, and look at the clock for it.
+		debug.SetGCPercent(gcPercent)
+		runtime.GC()
+		debug.SetGCPercent(-1)
+	}
+}
+
+// collections counts those that there have been.
+func collections() uint64 {
+	metrics.Read(cycles)
+	return cycles[0].Value.Uint64()
+}
+
+// Unpin leaves what the host has written to the collector.
+func Unpin() { hostWrote.Unpin() }
+
+// Allocate makes room for a value of the contract, until pinner lets go of it.
+func Allocate(pinner *runtime.Pinner, size, _ uintptr) unsafe.Pointer {
+	if size == 0 {
+		return nil
+	}
+	// Of uint64, for the strictest alignment that there is.
+	room := unsafe.Pointer(unsafe.SliceData(make([]uint64, (size+7)/8)))
+	pinner.Pin(room)
+	return room
+}
+
+// early serves the calls that come before the runtime has run its initialisers: the state of the adapter
+// between WASI's two versions, and the environment.
+var (
+	early     [192 << 10]byte
+	earlyUsed uintptr
+)
+
+//go:wasmexport cabi_realloc
+func cabiRealloc(_ unsafe.Pointer, oldSize, align, size uintptr) unsafe.Pointer {
+	if oldSize != 0 {
+		panic("the host resizes nothing")
+	}
+	if hasStarted {
+		hostWroteBytes += size
+		return Allocate(&hostWrote, size, align)
+	}
+	start := uintptr(unsafe.Pointer(&early))
+	at := (start + earlyUsed + align - 1) &^ (align - 1)
+	earlyUsed = at + size - start
+	if earlyUsed > uintptr(len(early)) {
+		panic("the environment is too large")
+	}
+	return unsafe.Pointer(at)
+}
