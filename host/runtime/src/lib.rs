@@ -13,10 +13,12 @@
 mod activation;
 mod changes;
 mod committer;
+mod dead_letters;
 mod delivery;
 mod dispatch;
 mod gate;
 mod guest_log;
+mod idempotency;
 mod lifecycle;
 mod mailbox;
 mod node;
@@ -33,6 +35,8 @@ mod types;
 mod view;
 mod waits;
 
+pub use dead_letters::DeadLetterQuery;
+pub use idempotency::Once;
 pub use node::{Config, Node, Parts};
 pub use residency::ResidentBytes;
 pub use view::*;
