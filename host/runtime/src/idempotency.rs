@@ -73,7 +73,10 @@ impl Keyed {
 
     /// What is kept when the turn has failed, if anything is.
     pub(crate) fn failed(self, error: &Error, at: Timestamp, limits: &Limits) -> Option<Remember> {
-        is_answer(error.code).then(|| self.remember(Answer::Refused(error.clone()), at, limits))
+        let answer = Answer::Refused(error.clone());
+        // A guest's words are not bounded, what is kept is.
+        let kept = is_answer(error.code) && answer.len() <= limits.payload_bytes;
+        kept.then(|| self.remember(answer, at, limits))
     }
 
     fn remember(self, answer: Answer, at: Timestamp, limits: &Limits) -> Remember {

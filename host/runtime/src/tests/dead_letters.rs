@@ -86,7 +86,7 @@ async fn a_letter_goes_back_once_however_many_ask_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_letter_that_is_retried_before_its_actor_knows_of_its_death_is_delivered() {
     let world = mortal(limits()).await;
-    world.store.set_commit_latency(Duration::from_millis(30));
+    world.store.set_commit_latency(Duration::from_millis(300));
     world.send("b", "once_healed", "", 0).await.unwrap();
     for _ in 0..5 {
         let id = the_only_letter(&world).await;

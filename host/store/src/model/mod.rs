@@ -60,7 +60,8 @@ impl ModelStore {
         self.shared.faults.hold()
     }
 
-    /// Every commit takes so long, on tokio's clock.
+    /// Every commit takes so long, on tokio's clock: half of it before what it changes can be read,
+    /// half of it after.
     pub fn set_commit_latency(&self, latency: Duration) {
         self.shared.faults.set_latency(latency);
     }
@@ -124,18 +125,12 @@ impl Store for ModelStore {
         }
         self.shared.faults.wait().await;
         self.shared.faults.check()?;
-        match self.shared.faults.next() {
-            None => {
-                self.apply(batch);
-                Ok(())
-            }
-            Some(fault) => {
-                if let CommitFault::AppliedBut(_) = &fault {
-                    self.apply(batch);
-                }
-                Err(self.shared.faults.meet(fault))
-            }
+        let fault = self.shared.faults.next();
+        if !matches!(fault, Some(CommitFault::Refused(_))) {
+            self.apply(batch);
         }
+        self.shared.faults.half_latency().await;
+        fault.map_or(Ok(()), |fault| Err(self.shared.faults.meet(fault)))
     }
 
     async fn load(&self, address: &Address, state_bytes_max: u64) -> StoreResult<StoredActor> {
