@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::Digest as _;
 
-/// The sha-256 of a component's bytes.
+/// A sha-256, mostly of a component's bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
@@ -12,6 +12,16 @@ impl Digest {
     /// Hashes `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Digest(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// Hashes a sequence of texts; sequences that differ have digests that differ.
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut hash = sha2::Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Digest(hash.finalize().into())
     }
 
     /// A digest read back from where it was kept.
@@ -79,4 +89,22 @@ pub struct MethodDescription {
     pub gives_bytes: bool,
     /// JSON Schema of the error it may answer with, where that is a value of its own.
     pub error: Option<serde_json::Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_one_part_ends_and_the_next_begins_counts() {
+        let digests = [
+            Digest::of_parts(&[b"ab", b"c"]),
+            Digest::of_parts(&[b"a", b"bc"]),
+            Digest::of_parts(&[b"abc"]),
+            Digest::of_parts(&[b"abc", b""]),
+        ];
+        for (index, one) in digests.iter().enumerate() {
+            assert!(digests[index + 1..].iter().all(|other| other != one));
+        }
+    }
 }

@@ -10,6 +10,7 @@ pub mod address;
 pub mod clock;
 pub mod component;
 pub mod error;
+pub mod idempotency;
 pub mod limits;
 pub mod message;
 pub mod sandbox;
@@ -20,6 +21,7 @@ pub use address::{ActorId, ActorType, Address, InvalidName, Method};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use component::{ComponentInfo, Digest};
 pub use error::{Code, Error, Retry, Source};
+pub use idempotency::{IdempotencyKey, IdempotencyRecord};
 pub use limits::Limits;
 pub use message::{
     CallError, ErrorCode, Failure, LimitExceeded, Message, MessageId, MessageIdGenerator, Origin, Payload,

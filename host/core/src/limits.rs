@@ -60,6 +60,13 @@ pub struct Limits {
     pub retry_backoff: Duration,
     /// Longest wait between two deliveries.
     pub retry_backoff_max: Duration,
+    /// Dead letters of one actor; while there are as many, a message that fails is not given up but
+    /// delivered again, so none is lost and its mailbox fills instead.
+    pub dead_letters_per_actor: u64,
+    /// How long the answer to a request with an idempotency key is kept for repeats.
+    pub idempotency_retention: Duration,
+    /// Answers kept for repeats of one actor's requests; the oldest goes for the next.
+    pub idempotency_keys_per_actor: u32,
     /// How long a stopping host waits for turns under way.
     pub drain_timeout: Duration,
 }
@@ -95,6 +102,9 @@ impl Default for Limits {
             delivery_attempts: 10,
             retry_backoff: Duration::from_millis(200),
             retry_backoff_max: Duration::from_mins(5),
+            dead_letters_per_actor: 1_000,
+            idempotency_retention: Duration::from_hours(24),
+            idempotency_keys_per_actor: 1_000,
             drain_timeout: Duration::from_secs(10),
         }
     }

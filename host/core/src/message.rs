@@ -56,6 +56,21 @@ impl MessageId {
     }
 }
 
+/// A text is not a message id as ids are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a message id is a UUID in lower case with hyphens")]
+pub struct InvalidMessageId;
+
+impl std::str::FromStr for MessageId {
+    type Err = InvalidMessageId;
+
+    /// Takes only the one spelling that ids are shown in.
+    fn from_str(text: &str) -> Result<Self, InvalidMessageId> {
+        let id = uuid::Uuid::try_parse(text).map_err(|_| InvalidMessageId)?;
+        if id.to_string() == text { Ok(MessageId(id)) } else { Err(InvalidMessageId) }
+    }
+}
+
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
@@ -216,5 +231,9 @@ mod tests {
         assert!(text.starts_with("01920000-0000-7"), "{text}");
         assert!("89ab".contains(&text[19..20]), "{text}");
         assert_eq!(MessageId::from_bytes(*id.as_bytes()), id);
+        assert_eq!(text.parse(), Ok(id));
+        for other in [text.to_uppercase(), text.replace('-', ""), format!("{{{text}}}"), String::new()] {
+            assert_eq!(other.parse::<MessageId>(), Err(InvalidMessageId), "{other}");
+        }
     }
 }

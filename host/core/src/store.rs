@@ -9,11 +9,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::address::{ActorId, ActorType, Address};
+use crate::address::{ActorId, ActorType, Address, Method};
 use crate::clock::Timestamp;
 use crate::component::{ComponentInfo, Digest};
 use crate::error::{Code, Error};
-use crate::message::{Message, MessageId, Payload};
+use crate::idempotency::{IdempotencyKey, IdempotencyRecord};
+use crate::message::{Message, MessageId, Origin, Payload};
 use crate::schedule::Schedule;
 
 /// Everything that one turn changes, applied together.
@@ -31,8 +32,8 @@ pub struct WriteSet {
     pub sends: Vec<StoredMessage>,
     /// What becomes of the stored message that caused the turn.
     pub mail: Option<MailChange>,
-    /// The reply to keep for repeats of the request that caused the turn.
-    pub idempotency: Option<IdempotencyRecord>,
+    /// What to keep for repeats of the request that caused the turn.
+    pub idempotency: Option<Remember>,
 }
 
 impl WriteSet {
@@ -130,13 +131,53 @@ pub struct DeadLetter {
     pub error: String,
 }
 
+/// A line of a list of dead letters: what is known of one without its payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetterSummary {
+    /// The message's id.
+    pub id: MessageId,
+    /// Who did not take it.
+    pub to: Address,
+    /// What it asked.
+    pub method: Method,
+    /// Who sent it.
+    pub origin: Origin,
+    /// How often it was delivered.
+    pub attempts: u32,
+    /// Media type of its body.
+    pub content_type: Arc<str>,
+    /// Bytes of its body.
+    pub body_bytes: u64,
+    /// When it was given up.
+    pub died_at: Timestamp,
+    /// The last error.
+    pub error: String,
+}
+
+impl From<&DeadLetter> for DeadLetterSummary {
+    fn from(letter: &DeadLetter) -> Self {
+        let message = &letter.message;
+        DeadLetterSummary {
+            id: message.id,
+            to: letter.to.clone(),
+            method: message.method.clone(),
+            origin: message.origin.clone(),
+            attempts: message.attempt,
+            content_type: Arc::clone(&message.payload.content_type),
+            body_bytes: message.payload.body.len() as u64,
+            died_at: letter.died_at,
+            error: letter.error.clone(),
+        }
+    }
+}
+
 /// A durable alarm of one actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reminder {
     /// Its name, unique within the actor.
     pub name: Arc<str>,
     /// What the actor is sent when it fires.
-    pub method: crate::address::Method,
+    pub method: Method,
     /// What it is sent with.
     pub payload: Payload,
     /// When it fires.
@@ -153,17 +194,13 @@ pub struct Reminder {
     pub wake_at: Timestamp,
 }
 
-/// The reply that repeats of an idempotent request get.
+/// A record to keep for repeats of a request; the oldest of the actor's go for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdempotencyRecord {
-    /// The client's key.
-    pub key: String,
-    /// What the request said, to tell a repeat from another request under the same key.
-    pub request_digest: Digest,
-    /// The reply: a payload, or the error's code and detail.
-    pub reply: Result<Payload, Error>,
-    /// When it was first given.
-    pub at: Timestamp,
+pub struct Remember {
+    /// The record. It takes the place of one with the same key.
+    pub record: IdempotencyRecord,
+    /// So many of the actor's newest records stay, this one included.
+    pub newest: u32,
 }
 
 /// An actor as it is stored.
@@ -288,7 +325,7 @@ pub enum Undeployed {
     Removed,
     /// Nothing was deployed under that name.
     Unknown,
-    /// Actors of the type have something stored, and no purge was asked for.
+    /// Actors of the type have something stored, dead letters included, and no purge was asked for.
     InUse,
 }
 
@@ -352,6 +389,39 @@ pub trait Store: Send + Sync + 'static {
     /// The greatest message id that is stored anywhere.
     async fn latest_message_id(&self) -> StoreResult<Option<MessageId>>;
 
+    /// What is kept of the request to `address` under that key.
+    async fn idempotency_record(
+        &self,
+        address: &Address,
+        key: &IdempotencyKey,
+    ) -> StoreResult<Option<IdempotencyRecord>>;
+
+    /// Removes idempotency records made at `until` or before, oldest first, at most `limit`; says how
+    /// many it removed.
+    async fn forget_idempotency(&self, until: Timestamp, limit: usize) -> StoreResult<usize>;
+
+    /// Dead letters, of one actor type where it is given, by message id, after `after`.
+    async fn dead_letters(
+        &self,
+        actor_type: Option<&ActorType>,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<DeadLetterSummary>>;
+
+    /// One dead letter.
+    async fn dead_letter(&self, id: MessageId) -> StoreResult<Option<DeadLetter>>;
+
+    /// How many dead letters an actor has.
+    async fn count_dead_letters(&self, address: &Address) -> StoreResult<u64>;
+
+    /// Puts a dead letter back into the mailbox it came from, sent at `now` and due at once, as if it
+    /// had never been delivered; says whose mailbox that is, or that there is no such letter. In one
+    /// transaction, so a letter goes back once, however many ask for it.
+    async fn retry_dead_letter(&self, id: MessageId, now: Timestamp) -> StoreResult<Option<Address>>;
+
+    /// Removes a dead letter; says whether there was one.
+    async fn remove_dead_letter(&self, id: MessageId) -> StoreResult<bool>;
+
     /// Every actor type.
     async fn actor_types(&self) -> StoreResult<Vec<ActorTypeRecord>>;
 
@@ -367,7 +437,8 @@ pub trait Store: Send + Sync + 'static {
     /// The bytes of a component.
     async fn component(&self, digest: &Digest) -> StoreResult<Option<Bytes>>;
 
-    /// Removes an actor type and its versions; with `purge`, all that its actors have stored too.
+    /// Removes an actor type, its versions and its actors' idempotency records; with `purge`, all that
+    /// its actors have stored too.
     async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed>;
 
     /// Whether the store answers.

@@ -195,6 +195,62 @@ pub(crate) struct Message {
     /// Media type of the payload
     #[arg(long, value_name = "TYPE", default_value = "application/json")]
     pub(crate) content_type: String,
+    /// A name for this request: repeats with it get the answer of the first and take no second effect
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
+}
+
+/// Which dead letters to list.
+#[derive(Args, Debug)]
+pub(crate) struct DeadLetterList {
+    /// Only to actors of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) actor_type: Option<String>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// What is to be done with dead letters.
+#[derive(Subcommand, Debug)]
+pub(crate) enum DeadLetterCommand {
+    /// List them, as without a command.
+    #[command(after_long_help = "Example:\n  greenroom dead-letters list --type task")]
+    List(DeadLetterList),
+    /// Show one, or print its payload.
+    #[command(
+        after_long_help = "Example:\n  greenroom dead-letters show 0192d4a0-0000-7000-8000-000000000000"
+    )]
+    Show {
+        /// The message's id
+        id: String,
+        /// Print its payload and nothing else
+        #[arg(long)]
+        payload: bool,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Put them back into the mailboxes they came from; their attempts are counted anew.
+    #[command(
+        after_long_help = "Example:\n  greenroom dead-letters retry 0192d4a0-0000-7000-8000-000000000000"
+    )]
+    Retry {
+        /// The messages' ids
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Remove them for good.
+    #[command(
+        after_long_help = "Example:\n  greenroom dead-letters remove 0192d4a0-0000-7000-8000-000000000000"
+    )]
+    Remove {
+        /// The messages' ids
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        #[command(flatten)]
+        connection: Connection,
+    },
 }
 
 /// The commands that talk to a host.
@@ -247,6 +303,7 @@ pub(crate) enum ClientCommand {
     #[command(after_long_help = "Examples:
   greenroom call task task-123 get_status
   greenroom call task task-123 update_status '{\"status\":\"done\"}'
+  greenroom call account 7 pay '{\"cents\":500}' --idempotency-key invoice-17
   greenroom call photo 7 store - --content-type image/png < photo.png")]
     Call {
         #[command(flatten)]
@@ -314,6 +371,23 @@ pub(crate) enum ClientCommand {
         #[command(flatten)]
         connection: Connection,
     },
+    /// List, retry or remove messages that failed too often.
+    #[command(
+        long_about = "List, show, retry or remove dead letters: sent messages and reminders' firings that failed as \
+                      often as `limits.delivery_attempts` allows.",
+        after_long_help = "Examples:
+  greenroom dead-letters
+  greenroom dead-letters --type task
+  greenroom dead-letters show 0192d4a0-0000-7000-8000-000000000000
+  greenroom dead-letters retry 0192d4a0-0000-7000-8000-000000000000",
+        args_conflicts_with_subcommands = true
+    )]
+    DeadLetters {
+        #[command(subcommand)]
+        command: Option<DeadLetterCommand>,
+        #[command(flatten)]
+        list: DeadLetterList,
+    },
     /// Let go of an actor's memory now; what it has stored is kept.
     #[command(after_long_help = "Example:\n  greenroom deactivate task task-123")]
     Deactivate {
@@ -322,7 +396,7 @@ pub(crate) enum ClientCommand {
         #[command(flatten)]
         connection: Connection,
     },
-    /// Remove all that an actor has stored: state, reminders and mailbox.
+    /// Remove all that an actor has stored: state, reminders, mailbox and dead letters.
     #[command(after_long_help = "Example:\n  greenroom delete task task-123")]
     Delete {
         #[command(flatten)]
@@ -351,6 +425,24 @@ mod tests {
             let help = subcommand.render_long_help().to_string();
             assert!(help.contains("Example"), "{} has no example", subcommand.get_name());
         }
+    }
+
+    #[test]
+    fn dead_letters_are_listed_with_and_without_the_word() {
+        for arguments in [&["--type", "task"][..], &["list", "--type", "task"]] {
+            let arguments = ["greenroom", "dead-letters"].iter().chain(arguments);
+            let parsed = Cli::try_parse_from(arguments).unwrap();
+            let Command::Client(ClientCommand::DeadLetters { command, list }) = parsed.command else {
+                panic!("no dead letters")
+            };
+            let list = match command {
+                None => list,
+                Some(DeadLetterCommand::List(list)) => list,
+                Some(other) => panic!("{other:?}"),
+            };
+            assert_eq!(list.actor_type.as_deref(), Some("task"));
+        }
+        assert!(Cli::try_parse_from(["greenroom", "dead-letters", "retry"]).is_err(), "it needs an id");
     }
 
     #[test]

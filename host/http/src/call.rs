@@ -1,5 +1,5 @@
 //! `POST /v1/actors/{type}/{id}/{method}`: asks an actor and waits for its reply, or, with
-//! `Prefer: respond-async`, tells it. The one path of this crate that is measured: nothing here
+//! `Prefer: respond-async`, tells it; with an `Idempotency-Key`, once for all repeats. The one path of this crate that is measured: nothing here
 //! may cost what only other routes need.
 
 use std::sync::Arc;
@@ -10,12 +10,14 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use greenroom_core::{MessageId, Payload};
+use greenroom_runtime::Once;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 
 use crate::body::Limit;
 use crate::duration;
+use crate::idempotency;
 use crate::path::MethodPath;
 use crate::problem::Problem;
 use crate::query;
@@ -47,6 +49,7 @@ where
 {
     let (parts, body) = request.into_parts();
     let delivery = delivery(&parts)?;
+    let key = idempotency::key(&parts.headers)?;
     let given_type = content_type(&parts.headers)?;
     // The limit counts the media type with the body.
     let type_bytes = given_type.unwrap_or(UNTYPED).len();
@@ -57,19 +60,32 @@ where
         None if received.bytes.is_empty() => Payload::new("", received.bytes),
         None => Payload::new(UNTYPED, received.bytes),
     };
-    match delivery {
-        Delivery::Call => Ok(reply(api.node.call(&to, method, payload).await?)),
-        // In a box: hyper moves the future of every request, and this part is for few of them.
-        Delivery::Send { delay } => Ok(accepted(Box::pin(api.node.send(&to, method, payload, delay)).await?)),
+    // Boxed but for plain calls: hyper moves the future of every request, and this is for few of them.
+    match (delivery, key) {
+        (Delivery::Call, None) => Ok(reply(api.node.call(&to, method, payload).await?)),
+        (Delivery::Send { delay }, None) => {
+            Ok(accepted(Box::pin(api.node.send(&to, method, payload, delay)).await?))
+        }
+        (Delivery::Call, Some(key)) => {
+            Ok(once(Box::pin(api.node.call_once(&to, method, payload, key)).await, reply))
+        }
+        (Delivery::Send { delay }, Some(key)) => {
+            Ok(once(Box::pin(api.node.send_once(&to, method, payload, delay, key)).await, accepted))
+        }
     }
 }
 
-fn delivery(parts: &Parts) -> Result<Delivery, Problem> {
-    if parts.headers.contains_key("idempotency-key") {
-        return Err(Problem::invalid_request(
-            "this host does not take Idempotency-Key; leave it out if a repeat may take effect twice",
-        ));
+/// The response to a request with a key: a repeat's says so, and is otherwise that of the first.
+fn once<T>(Once { outcome, repeated }: Once<T>, respond: impl FnOnce(T) -> Response) -> Response {
+    let mut response =
+        outcome.map_or_else(|error| Problem::from(error).into_response(), |answer| respond(answer));
+    if repeated {
+        idempotency::mark_repeated(&mut response);
     }
+    response
+}
+
+fn delivery(parts: &Parts) -> Result<Delivery, Problem> {
     let delay = delay(&parts.uri)?;
     match (prefers_async(&parts.headers), delay) {
         (true, delay) => Ok(Delivery::Send { delay: delay.unwrap_or_default() }),
@@ -171,11 +187,6 @@ mod tests {
         assert!(asked("?delay=PT5S", &[]).unwrap_err().contains("respond-async"));
         assert!(asked("?delay=5s", &[("prefer", "respond-async")]).unwrap_err().contains("PT5S"));
         assert!(asked("?dealy=PT5S", &[("prefer", "respond-async")]).unwrap_err().contains("dealy"));
-    }
-
-    #[test]
-    fn a_promise_that_is_not_kept_is_not_made() {
-        assert!(asked("", &[("idempotency-key", "k")]).unwrap_err().contains("Idempotency-Key"));
     }
 
     #[tokio::test]

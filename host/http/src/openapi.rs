@@ -73,7 +73,7 @@ fn operation(method: &MethodDescription) -> Value {
     if let Some(interface) = &method.interface {
         operation.insert("tags".into(), json!([interface]));
     }
-    operation.insert("parameters".into(), json!([prefer()]));
+    operation.insert("parameters".into(), json!([prefer(), idempotency_key()]));
     if let Some(body) = request_body(method) {
         operation.insert("requestBody".into(), body);
     }
@@ -87,6 +87,16 @@ fn prefer() -> Value {
         "in": "header",
         "description": "`respond-async`: return when the message is durable, without waiting for the reply.",
         "schema": {"type": "string"},
+    })
+}
+
+fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "A name for this request to this actor. Every repeat with it gets the answer of the first, \
+                        with `Idempotency-Replayed: true`, and takes no second effect.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     })
 }
 

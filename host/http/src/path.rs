@@ -2,7 +2,7 @@
 //! hold a slash, a percent sign or anything else but control characters.
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use greenroom_core::{ActorId, ActorType, Address, Code, Method};
+use greenroom_core::{ActorId, ActorType, Address, Code, MessageId, Method};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
@@ -83,6 +83,21 @@ impl<S: Send + Sync> FromRequestParts<S> for VersionPath {
             return Err(Problem::new(Code::InvalidPath, "a version is a number, for example 3"));
         };
         Ok(VersionPath { actor_type: segments.actor_type()?, version })
+    }
+}
+
+/// `{id}` of a dead letter.
+pub(crate) struct LetterPath(pub(crate) MessageId);
+
+impl<S: Send + Sync> FromRequestParts<S> for LetterPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let segments = Segments::of(parts, state).await?;
+        let id = segments.get("id").parse();
+        id.map(LetterPath).map_err(|error| {
+            Problem::new(Code::InvalidPath, format!("a dead letter has the id of its message, and {error}"))
+        })
     }
 }
 

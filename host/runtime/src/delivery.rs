@@ -24,6 +24,9 @@ const BATCH: usize = 64;
 /// How soon to look again after an error of the host's, which is no delivery that failed.
 const HOST_RETRY_MS: u64 = 500;
 
+/// How much of its last error a dead letter keeps.
+const LETTER_ERROR_BYTES_MAX: usize = 4 << 10;
+
 /// A stored message that was delivered and whose commit is under way.
 pub(crate) struct Settled {
     /// The number of that commit at the gate.
@@ -121,17 +124,17 @@ impl Actor {
                 self.look_again();
                 return Delivered::Waits;
             }
-            Err(error) => self.failed_delivery(stored, &error),
+            Err(error) => self.failed_delivery(stored, &error).await,
         };
         let sequence = self.submit(write_set).await;
         self.settled.insert(key, Settled { sequence, holds: delivered == Delivered::Waits });
         delivered
     }
 
-    fn failed_delivery(&self, stored: StoredMessage, error: &Error) -> (WriteSet, Delivered) {
+    async fn failed_delivery(&mut self, stored: StoredMessage, error: &Error) -> (WriteSet, Delivered) {
         let key = stored.key();
         let address = self.activation.address.clone();
-        let (change, delivered) = if let Some(wake_at) = self.retry_at(&stored.message, error) {
+        let (change, delivered) = if let Some(wake_at) = self.retry_at(&stored.message, error).await {
             (MailChange::Retry { key, attempt: stored.message.attempt + 1, wake_at }, Delivered::Waits)
         } else {
             let letter = self.dead_letter(stored.message, error);
@@ -141,15 +144,41 @@ impl Actor {
     }
 
     /// When to deliver a message again that failed; `None` when that was the last attempt.
-    fn retry_at(&self, message: &Message, error: &Error) -> Option<Timestamp> {
-        let limits = &self.dispatch.limits;
-        let last = message.attempt >= limits.delivery_attempts;
+    async fn retry_at(&mut self, message: &Message, error: &Error) -> Option<Timestamp> {
+        let enough = message.attempt >= self.dispatch.limits.delivery_attempts;
+        let last = enough && self.may_give_up().await;
         tracing::warn!(
             actor = %self.activation.address, message_id = %message.id, method = %message.method,
             attempt = message.attempt, last, %error, "a stored message failed"
         );
-        (!last)
-            .then(|| self.dispatch.clock.now().plus_ms(backoff(limits, message.attempt).as_millis() as u64))
+        let wait = backoff(&self.dispatch.limits, message.attempt);
+        (!last).then(|| self.dispatch.clock.now().plus_ms(wait.as_millis() as u64))
+    }
+
+    /// Whether there is room for one more dead letter. Without, a message that fails is not given up:
+    /// nothing is lost, and its mailbox tells its senders when it is full.
+    async fn may_give_up(&mut self) -> bool {
+        let address = &self.activation.address;
+        let max = self.dispatch.limits.dead_letters_per_actor;
+        // Those on their way to the store count, too. When they fail, this activation is over.
+        if self.gate.wait().await.is_err() {
+            return false;
+        }
+        match self.dispatch.store.count_dead_letters(address).await {
+            Ok(count) if count < max => true,
+            Ok(count) => {
+                tracing::warn!(
+                    actor = %address, count,
+                    "no more dead letters fit (dead_letters_per_actor), so the message is tried again; \
+                     retry or remove some of them"
+                );
+                false
+            }
+            Err(error) => {
+                tracing::error!(actor = %address, %error, "dead letters can't be counted; trying again");
+                false
+            }
+        }
     }
 
     fn dead_letter(&self, message: Message, error: &Error) -> DeadLetter {
@@ -157,7 +186,7 @@ impl Actor {
             to: self.activation.address.clone(),
             message,
             died_at: self.dispatch.clock.now(),
-            error: error.to_string(),
+            error: shortened(error.to_string()),
         }
     }
 
@@ -197,7 +226,7 @@ impl Actor {
             Err(error) if error.code.source() == Source::Host => return self.look_again(),
             Err(error) => {
                 let mut write_set = WriteSet::empty(self.activation.address.clone());
-                if let Some(wake_at) = self.retry_at(&message, &error) {
+                if let Some(wake_at) = self.retry_at(&message, &error).await {
                     let again = Reminder { attempt: reminder.attempt + 1, wake_at, ..reminder.clone() };
                     write_set.reminders.push((Arc::clone(&name), Some(again)));
                 } else {
@@ -232,6 +261,16 @@ impl Actor {
     }
 }
 
+/// The beginning of a guest's words, when they are long.
+fn shortened(mut text: String) -> String {
+    if text.len() > LETTER_ERROR_BYTES_MAX {
+        let end = (0..=LETTER_ERROR_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at));
+        text.truncate(end.unwrap_or(0));
+        text.push('…');
+    }
+    text
+}
+
 /// How long to wait after the failed delivery number `attempt`: doubled each time, with a fifth of
 /// jitter, so that what failed together does not come back together.
 fn backoff(limits: &Limits, attempt: u32) -> Duration {
@@ -242,6 +281,13 @@ fn backoff(limits: &Limits, attempt: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_error_is_cut_between_characters() {
+        assert_eq!(shortened("short".into()), "short");
+        let cut = shortened("é".repeat(LETTER_ERROR_BYTES_MAX));
+        assert_eq!(cut.chars().count(), LETTER_ERROR_BYTES_MAX / 2 + 1);
+    }
 
     #[test]
     fn the_backoff_doubles_up_to_its_bound() {

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::activation::Activation;
 use crate::committer::{Committed, Committer};
 use crate::gate::Gate;
+use crate::idempotency::Requests;
 use crate::lifecycle;
 use crate::mailbox::{Call, Refused, Work};
 use crate::residency::Residency;
@@ -26,7 +27,7 @@ use crate::waits::{WaitEdge, Waits};
 
 /// How much longer a caller waits than the callee may take, so that it hears the callee's own
 /// account of a deadline that passed.
-const REPLY_GRACE: Duration = Duration::from_millis(250);
+pub(crate) const REPLY_GRACE: Duration = Duration::from_millis(250);
 
 /// How soon the scheduler looks again at what is due after an activation was abandoned.
 pub(crate) const LOAD_AGAIN_AFTER_MS: u64 = 1_000;
@@ -42,6 +43,7 @@ pub(crate) struct Dispatch {
     pub(crate) committer: Committer,
     pub(crate) scheduler: Scheduler,
     pub(crate) residency: Residency,
+    pub(crate) requests: Requests,
     pub(crate) draining: AtomicBool,
     pub(crate) broken: watch::Sender<Option<Error>>,
     activations: DashMap<Address, Arc<Activation>, ahash::RandomState>,
@@ -69,6 +71,7 @@ impl Dispatch {
             waits: Waits::default(),
             committer,
             scheduler: Scheduler::new(),
+            requests: Requests::default(),
             draining: AtomicBool::new(false),
             broken: watch::Sender::new(None),
             activations: DashMap::default(),
@@ -88,7 +91,7 @@ impl Dispatch {
         wait: Option<WaitEdge>,
     ) -> Result<Payload, Error> {
         let (reply, receiver) = oneshot::channel();
-        let call = Call { message, reply, deadline, arrived: Instant::now(), depth, wait };
+        let call = Call { message, reply, deadline, arrived: Instant::now(), depth, wait, keyed: None };
         self.push(to, Work::Call(Box::new(call)))?;
         match tokio::time::timeout_at(deadline + REPLY_GRACE, receiver).await {
             Ok(Ok(reply)) => reply,
@@ -194,9 +197,14 @@ impl Dispatch {
         self.draining.load(Ordering::Relaxed)
     }
 
+    /// Counts a message that was put into a durable mailbox.
+    pub(crate) fn count_sent(&self, to: &Address) {
+        *self.backlog.entry(to.clone()).or_default() += 1;
+    }
+
     fn count_backlog(&self, write_set: &WriteSet) {
         for sent in &write_set.sends {
-            *self.backlog.entry(sent.to.clone()).or_default() += 1;
+            self.count_sent(&sent.to);
         }
         if matches!(write_set.mail, Some(MailChange::Consumed(_) | MailChange::Dead { .. }))
             && let dashmap::Entry::Occupied(mut entry) = self.backlog.entry(write_set.address.clone())
@@ -243,9 +251,17 @@ impl Committed for AfterCommit {
         }
     }
 
-    fn broken(&self, error: &StoreError) {
-        if let Some(dispatch) = self.0.upgrade() {
-            dispatch.broken.send_replace(Some(Error::new(Code::StoreUnavailable, error.to_string())));
+    fn failed(&self, error: &StoreError) {
+        let Some(dispatch) = self.0.upgrade() else { return };
+        match error {
+            StoreError::Broken(_) => {
+                dispatch.broken.send_replace(Some(Error::new(Code::StoreUnavailable, error.to_string())));
+            }
+            // What it would have woken may be there all the same.
+            StoreError::Unknown(_) => {
+                dispatch.scheduler.note(dispatch.clock.now().plus_ms(LOAD_AGAIN_AFTER_MS));
+            }
+            StoreError::Unavailable(_) | StoreError::Full(_) => {}
         }
     }
 }

@@ -71,13 +71,16 @@ enum Next {
 
 /// Serves `activation` until it ends.
 pub(crate) async fn serve(dispatch: Arc<Dispatch>, activation: Arc<Activation>) {
-    let life = run(Arc::clone(&dispatch), Arc::clone(&activation));
+    let gate = Arc::new(Gate::default());
+    let life = run(Arc::clone(&dispatch), Arc::clone(&activation), Arc::clone(&gate));
     let refusal = match AssertUnwindSafe(life).catch_unwind().await {
         Ok(Ok(())) => return,
         Ok(Err(Abandoned::NotLoaded(error))) => Some(error),
         Ok(Err(Abandoned::CommitFailed)) => None,
         Err(_panic) => {
             tracing::error!(actor = %activation.address, "an activation panicked");
+            // The next one must begin with what this one's turns have left, on its way or not.
+            let _ = gate.wait().await;
             None
         }
     };
@@ -111,8 +114,8 @@ fn hand_over(dispatch: &Arc<Dispatch>, address: &Address, work: Work) -> Option<
     }
 }
 
-async fn run(dispatch: Arc<Dispatch>, activation: Arc<Activation>) -> Result<(), Abandoned> {
-    let mut actor = Actor::load(dispatch, activation).await.map_err(Abandoned::NotLoaded)?;
+async fn run(dispatch: Arc<Dispatch>, activation: Arc<Activation>, gate: Arc<Gate>) -> Result<(), Abandoned> {
+    let mut actor = Actor::load(dispatch, activation, gate).await.map_err(Abandoned::NotLoaded)?;
     loop {
         let ended = match actor.next().await {
             Next::Work(Work::Call(call)) => actor.serve_call(*call).await,
@@ -141,7 +144,11 @@ pub(crate) enum Ended {
 }
 
 impl Actor {
-    async fn load(dispatch: Arc<Dispatch>, activation: Arc<Activation>) -> Result<Self, Error> {
+    async fn load(
+        dispatch: Arc<Dispatch>,
+        activation: Arc<Activation>,
+        gate: Arc<Gate>,
+    ) -> Result<Self, Error> {
         let address = &activation.address;
         let mut stored =
             dispatch.store.load(address, dispatch.limits.state_preload_bytes).await.inspect_err(|error| {
@@ -160,7 +167,7 @@ impl Actor {
             dispatch,
             activation,
             data: Arc::new(Mutex::new(data)),
-            gate: Arc::default(),
+            gate,
             sandbox: None,
             settled: HashMap::new(),
             timer_went_last: false,
@@ -209,7 +216,7 @@ impl Actor {
     }
 
     async fn serve_call(&mut self, call: Call) -> Ended {
-        let Call { message, reply, deadline, depth, wait, .. } = call;
+        let Call { message, reply, deadline, depth, wait, keyed, .. } = call;
         let now = Instant::now();
         self.activation.touch(now);
         let outcome = if now < deadline {
@@ -218,11 +225,23 @@ impl Actor {
             Err(timed_out(&self.activation.address, &self.dispatch.limits))
         };
         let answer = match outcome {
-            Ok((payload, write_set)) => {
+            Ok((payload, mut write_set)) => {
+                if let Some(keyed) = keyed {
+                    let (at, limits) = (self.dispatch.clock.now(), &self.dispatch.limits);
+                    write_set.idempotency = Some(keyed.replied(&payload, at, limits));
+                }
                 self.submit(write_set).await;
                 Ok(payload)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                if let Some(keyed) = keyed {
+                    let (at, limits) = (self.dispatch.clock.now(), &self.dispatch.limits);
+                    let idempotency = keyed.failed(&error, at, limits);
+                    let address = self.activation.address.clone();
+                    self.submit(WriteSet { idempotency, ..WriteSet::empty(address) }).await;
+                }
+                Err(error)
+            }
         };
         drop(wait);
         self.gate.hold(Held::Reply(reply, answer));

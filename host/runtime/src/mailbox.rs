@@ -12,6 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::gate::ReplySender;
+use crate::idempotency::Keyed;
 use crate::operation::Operation;
 use crate::waits::WaitEdge;
 
@@ -25,6 +26,8 @@ pub(crate) struct Call {
     pub(crate) depth: u32,
     /// The caller's wait, over as soon as the turn is.
     pub(crate) wait: Option<WaitEdge>,
+    /// The name its client gave it, under which its answer is kept.
+    pub(crate) keyed: Option<Box<Keyed>>,
 }
 
 /// Something for an activation to do.

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::committer::Committer;
 use crate::dispatch::{AfterCommit, Dispatch};
-use crate::gate::Gate;
+use crate::idempotency;
 use crate::mailbox::Work;
 use crate::operation::Operation;
 use crate::residency::{Residency, ResidentBytes};
@@ -57,7 +57,7 @@ pub struct Config {
 /// may still be made.
 #[derive(Clone)]
 pub struct Node {
-    dispatch: Arc<Dispatch>,
+    pub(crate) dispatch: Arc<Dispatch>,
 }
 
 impl Node {
@@ -75,6 +75,7 @@ impl Node {
             Dispatch::new(config.limits, store, clock, ids, types, committer)
         });
         tokio::spawn(Scheduler::run(Arc::downgrade(&dispatch)));
+        tokio::spawn(idempotency::forget_old(Arc::downgrade(&dispatch)));
         tokio::spawn(Residency::keep(Arc::downgrade(&dispatch), resident_bytes));
         Ok(Node { dispatch })
     }
@@ -379,10 +380,8 @@ impl Node {
             tracing::warn!(left, "some actors were still at work after drain_timeout; their turns are lost");
         }
         // Everything submitted before this is committed when this is.
-        let gate = Arc::new(Gate::default());
-        let flush = greenroom_core::store::WriteSet::empty(flush_address());
-        self.dispatch.committer.submit(Box::new(flush), &gate).await;
-        if tokio::time::timeout(self.limits().drain_timeout, gate.wait()).await.is_err() {
+        let flush = self.dispatch.committer.flush();
+        if tokio::time::timeout(self.limits().drain_timeout, flush).await.is_err() {
             tracing::error!("the store did not take the last writes in time");
         }
         self.dispatch.store.close().await;
@@ -395,7 +394,7 @@ impl Node {
         error.unwrap_or_else(|| Error::new(Code::StoreUnavailable, "the node has ended"))
     }
 
-    fn message(&self, method: Method, payload: Payload) -> Message {
+    pub(crate) fn message(&self, method: Method, payload: Payload) -> Message {
         let id = self.dispatch.ids.next(self.dispatch.clock.now());
         Message { id, method, payload, origin: Origin::Client, attempt: 1 }
     }
@@ -413,17 +412,12 @@ impl Node {
         self.dispatch.find(address).map_or(Lifecycle::Dormant, |activation| activation.lifecycle())
     }
 
-    fn check_not_draining(&self) -> Result<(), Error> {
+    pub(crate) fn check_not_draining(&self) -> Result<(), Error> {
         if self.dispatch.is_draining() {
             return Err(Error::new(Code::Draining, "the host is stopping; try again when it is back"));
         }
         Ok(())
     }
-}
-
-/// An empty write set has an address like any other; nothing is stored under it.
-fn flush_address() -> Address {
-    Address::parse("flush", "flush").expect("both are valid names")
 }
 
 fn waiting(message: &Message, age: Duration, due_in: Option<Duration>) -> WaitingMessage {

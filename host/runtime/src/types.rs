@@ -140,7 +140,8 @@ impl Types {
             Undeployed::InUse => Err(Error::new(
                 Code::ActorTypeInUse,
                 format!(
-                    "actors of type {actor_type} still have something stored; purge=true removes that too"
+                    "actors of type {actor_type} still have something stored, or dead letters; purge=true \
+                     removes all that too"
                 ),
             )),
         }

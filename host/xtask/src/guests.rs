@@ -159,9 +159,9 @@ mod tests {
         std::env::set_current_dir(steps::root()).unwrap();
         let guests = find(&Language::ALL).unwrap();
         let has = |language: Language, name: &str| {
-            guests.iter().any(|guest| {
-                guest.project.language() == language && guest.project.name().to_string() == name
-            })
+            guests
+                .iter()
+                .any(|guest| guest.project.language() == language && guest.project.name().to_string() == name)
         };
         for language in [Language::Rust, Language::Python, Language::TypeScript] {
             assert!(has(language, "task"), "{language}");

@@ -72,6 +72,48 @@ async fn a_first_hour_with_it() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_with_the_same_key_changes_nothing() -> anyhow::Result<()> {
+    let host = Host::with_probe(Settings::default()).await?;
+    let key = "--idempotency-key=it's \"the\" key";
+    for _ in 0..2 {
+        assert_eq!(prints(&host, &["call", "probe", "a", "increment", key]).await?, "1");
+    }
+    let sent = prints(&host, &["send", "probe", "b", "increment", key]).await?;
+    assert_eq!(prints(&host, &["send", "probe", "b", "increment", key]).await?, sent);
+    let output = greenroom(host.base(), &["call", "probe", "a", "get", key]).await?;
+    assert!(text(&output.stderr).contains("idempotency-mismatch"), "{}", text(&output.stderr));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_are_looked_after() -> anyhow::Result<()> {
+    let limits = Settings::default().limit("delivery_attempts", "1");
+    let host = Host::with_probe(limits).await?;
+    let ids = [
+        prints(&host, &["send", "probe", "a", "no_such_method", "{\"x\": 1}"]).await?,
+        prints(&host, &["send", "probe", "a", "no_such_method"]).await?,
+    ];
+    eventually("two dead letters", SOON, || async {
+        match prints(&host, &["dead-letters"]).await {
+            Ok(list) if ids.iter().all(|id| list.contains(id)) => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await?;
+    let list = prints(&host, &["dead-letters", "list", "--type", "probe"]).await?;
+    assert!(list.contains("no_such_method") && list.contains("unimplemented"), "{list}");
+    assert_eq!(prints(&host, &["dead-letters", "--type", "other", "--json"]).await?, "");
+    assert!(prints(&host, &["dead-letters", "show", &ids[0]]).await?.contains("no_such_method"));
+    assert_eq!(prints(&host, &["dead-letters", "show", &ids[0], "--payload"]).await?, "{\"x\": 1}");
+    assert!(prints(&host, &["dead-letters", "retry", &ids[0]]).await?.contains(&ids[0]));
+    prints(&host, &["dead-letters", "remove", &ids[1]]).await?;
+    let output = greenroom(host.base(), &["dead-letters", "remove", &ids[1]]).await?;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains(&ids[1]), "{}", text(&output.stderr));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_said_once_and_ends_with_an_error() -> anyhow::Result<()> {
     let host = Host::with_probe(Settings::default()).await?;
     for (arguments, status, word) in [

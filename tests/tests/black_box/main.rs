@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod cli;
+mod dead_letters;
 mod demo;
 mod deploy;
 mod languages;
@@ -14,6 +15,7 @@ mod p2_all_or_nothing;
 mod p3_durable;
 mod p4_reminders;
 mod p4_sends;
+mod p5_idempotent;
 mod p6_no_hang;
 mod p7_nobody_takes_it_down;
 mod p8_bounds;

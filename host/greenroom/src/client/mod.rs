@@ -1,6 +1,7 @@
 //! The commands that talk to a host over HTTP, one function each.
 
 mod connection;
+mod dead_letters;
 mod failure;
 mod show;
 mod upload;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::cli::{Actor, ClientCommand, Connection, Message};
+use crate::cli::{Actor, ClientCommand, Connection, DeadLetterCommand, Message};
 use connection::{Host, Reply, Request};
 use failure::Failure;
 use show::{Column, Style};
@@ -52,6 +53,9 @@ fn dispatch(command: ClientCommand) -> Done {
             state_keys(&actor, prefix.as_deref(), &connection)
         }
         ClientCommand::Mailbox { actor, connection } => mailbox(&actor, &connection),
+        ClientCommand::DeadLetters { command, list } => {
+            dead_letters::run(command.unwrap_or(DeadLetterCommand::List(list)))
+        }
         ClientCommand::Deactivate { actor, connection } => {
             let path = format!("{}/-/deactivate", actor_path(&actor));
             done(&connection, Request::new("POST", path).body(Vec::new()), "deactivated")
@@ -189,7 +193,11 @@ fn undeploy(actor_type: &str, purge: bool, connection: &Connection) -> Done {
 }
 
 fn message_request(message: &Message) -> Result<Request, Failure> {
-    let request = Request::new("POST", format!("{}/{}", actor_path(&message.to), encode(&message.method)));
+    let mut request =
+        Request::new("POST", format!("{}/{}", actor_path(&message.to), encode(&message.method)));
+    if let Some(key) = &message.idempotency_key {
+        request = request.header("idempotency-key", &quoted(key));
+    }
     let body = match message.body.as_deref() {
         None => return Ok(request.body(Vec::new())),
         Some("-") => {
@@ -202,6 +210,11 @@ fn message_request(message: &Message) -> Result<Request, Failure> {
         Some(text) => text.as_bytes().to_vec(),
     };
     Ok(request.content_type(&message.content_type).body(body))
+}
+
+/// As a string of a structured header field (RFC 9651), which takes any key.
+fn quoted(key: &str) -> String {
+    format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 fn call(message: &Message, connection: &Connection) -> Done {

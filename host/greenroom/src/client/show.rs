@@ -18,7 +18,12 @@ pub(super) enum Style {
     Milliseconds,
     /// As who sent a message.
     Origin,
+    /// The beginning of a text that may be long, on one line.
+    Beginning,
 }
+
+/// Characters of a beginning.
+const BEGINNING_CHARS_MAX: usize = 80;
 
 /// One column of a table.
 pub(super) struct Column {
@@ -111,10 +116,21 @@ pub(super) fn text(value: &Value, style: Style) -> String {
             let who: Vec<&str> = who.into_iter().filter(|part| !part.is_empty()).collect();
             format!("{} {}", part("kind"), who.join("/")).trim_end().to_owned()
         }
+        (Style::Beginning, Value::String(text)) => beginning(text),
         (_, Value::String(text)) => text.clone(),
         (_, Value::Array(items)) if items.is_empty() => "none".to_owned(),
         (_, other) => other.to_string(),
     }
+}
+
+fn beginning(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let mut shown: String =
+        line.chars().filter(|shown| !shown.is_control()).take(BEGINNING_CHARS_MAX).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -143,6 +159,14 @@ mod tests {
             "id              1\nlast turn.took  1ms 250us\nreminders       none\nstate bytes     2.0 KiB\n\
              version         -\n"
         );
+    }
+
+    #[test]
+    fn a_long_text_begins_on_one_line() {
+        let shown = |whole: &str| text(&json!(whole), Style::Beginning);
+        assert_eq!(shown("actor-trapped: x"), "actor-trapped: x");
+        assert_eq!(shown("actor-trapped: x\n  at y"), "actor-trapped: x…");
+        assert_eq!(shown(&"é".repeat(100)), format!("{}…", "é".repeat(80)));
     }
 
     #[test]

@@ -181,6 +181,9 @@ settings! {
     "limits.delivery_attempts" count limits.delivery_attempts "Deliveries of a sent message or a reminder's firing before it becomes a dead letter.";
     "limits.retry_backoff" duration limits.retry_backoff "Wait before the second delivery; doubled for each further one.";
     "limits.retry_backoff_max" duration limits.retry_backoff_max "Longest wait between two deliveries.";
+    "limits.dead_letters_per_actor" count limits.dead_letters_per_actor "Dead letters of one actor; while there are as many, a message that fails is not given up but delivered again, so none is lost and its mailbox fills instead.";
+    "limits.idempotency_retention" duration limits.idempotency_retention "How long the answer to a request with an idempotency key is kept for repeats.";
+    "limits.idempotency_keys_per_actor" count limits.idempotency_keys_per_actor "Answers kept for repeats of one actor's requests; the oldest goes for the next.";
     "limits.drain_timeout" duration limits.drain_timeout "How long a stopping host waits for turns under way.";
 
     "http.connections" count http.connections "Connections at once; the next is not accepted until one closes.";

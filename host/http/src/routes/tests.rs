@@ -93,6 +93,11 @@ const NONE: Headers = &[];
 const WASM: Headers = &[("content-type", "application/wasm")];
 const JSON: Headers = &[("content-type", "application/json")];
 const ASYNC: Headers = &[("prefer", "respond-async")];
+const KEYED: Headers = &[("idempotency-key", "k"), ("content-type", "text/plain")];
+const QUOTED: Headers = &[("idempotency-key", "\"k\""), ("content-type", "text/plain")];
+const KEYED_ASYNC: Headers = &[("idempotency-key", "k2"), ("prefer", "respond-async")];
+const BAD_KEY: Headers = &[("idempotency-key", "a,b")];
+const ID: &str = "01920000-0000-7000-8000-000000000000";
 
 async fn ask(router: &Router, method: &str, path: &str, headers: Headers, body: &str) -> (u16, String) {
     let mut request = Request::builder().method(method).uri(path);
@@ -114,6 +119,7 @@ async fn get_json(router: &Router, path: &str) -> Value {
 async fn what_is_refused_is_refused_with_its_code() {
     let api = api().await;
     let put = |path| ("PUT", path, NONE, "");
+    let letter = &format!("/v1/dead-letters/{ID}")[..];
     for ((method, path, headers, body), status, code) in [
         (("GET", "/", NONE, ""), 404, "not-found"),
         (("GET", "/v2/actors", NONE, ""), 404, "not-found"),
@@ -126,6 +132,16 @@ async fn what_is_refused_is_refused_with_its_code() {
         (("POST", "/v1/actors/echo/1/run?x=1", NONE, ""), 400, "invalid-request"),
         (("POST", "/v1/actors/echo/1/run?delay=PT1S", NONE, ""), 400, "invalid-request"),
         (("POST", "/v1/actors/none/1/run", NONE, ""), 404, "unknown-actor-type"),
+        (("POST", "/v1/actors/none/1/run", KEYED, ""), 404, "unknown-actor-type"),
+        (("POST", "/v1/actors/echo/1/run", BAD_KEY, ""), 400, "invalid-request"),
+        (("POST", "/v1/actors/echo/1/trap", KEYED, ""), 500, "actor-trapped"),
+        (("GET", "/v1/dead-letters?type=1", NONE, ""), 400, "invalid-request"),
+        (("GET", "/v1/dead-letters?after=x", NONE, ""), 400, "invalid-request"),
+        (("GET", "/v1/dead-letters/x", NONE, ""), 400, "invalid-path"),
+        (("GET", letter, NONE, ""), 404, "not-found"),
+        (("DELETE", letter, NONE, ""), 404, "not-found"),
+        (("POST", &format!("{letter}/retry"), NONE, ""), 404, "not-found"),
+        (("POST", letter, NONE, ""), 405, "method-not-allowed"),
         (("POST", "/v1/actors/echo/1/trap", NONE, ""), 500, "actor-trapped"),
         (("GET", "/v1/actors/echo/never", NONE, ""), 404, "unknown-actor"),
         (("GET", "/v1/actors?limit=0", NONE, ""), 400, "invalid-request"),
@@ -172,6 +188,52 @@ async fn a_message_for_later_waits_in_the_mailbox() {
     assert_eq!(mailbox["items"][0]["origin"], json!({"kind": "client"}));
     assert_eq!(ask(&api, "DELETE", "/v1/actors/echo/1", NONE, "").await.0, 204);
     assert_eq!(ask(&api, "GET", "/v1/actors/echo/1", NONE, "").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_like_the_first_and_says_so() {
+    let api = api().await;
+    let ask_once = async |path: &str, headers: Headers, body: &'static str| {
+        let mut request = Request::post(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = api.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let header =
+            |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let seen = (response.status().as_u16(), header("content-type"), header("preference-applied"));
+        let repeated = header("idempotency-replayed");
+        (seen, repeated, text_of(response).await)
+    };
+    let run = "/v1/actors/echo/1/run";
+    for (path, headers, body) in [
+        (run, KEYED, "x"),
+        ("/v1/actors/echo/2/run", KEYED, ""),
+        (run, KEYED_ASYNC, "x"),
+        ("/v1/actors/echo/3/run?delay=PT1H", KEYED_ASYNC, "x"),
+    ] {
+        let (seen, repeated, answer) = ask_once(path, headers, body).await;
+        assert_eq!(repeated, None, "{path}");
+        assert_eq!(ask_once(path, headers, body).await, (seen, Some("true".to_owned()), answer), "{path}");
+    }
+    assert_eq!(ask_once(run, QUOTED, "x").await.1.as_deref(), Some("true"));
+    for (path, headers, body) in [
+        (run, KEYED, "y"),
+        ("/v1/actors/echo/1/walk", KEYED, "x"),
+        ("/v1/actors/echo/3/run", KEYED_ASYNC, "x"),
+    ] {
+        let ((status, ..), repeated, answer) = ask_once(path, headers, body).await;
+        assert_eq!((status, code_of(&answer).as_str()), (409, "idempotency-mismatch"), "{path}");
+        assert_eq!(repeated, None);
+    }
+}
+
+#[tokio::test]
+async fn dead_letters_are_none_to_begin_with() {
+    let api = api().await;
+    let nothing = json!({"items": [], "next": null});
+    assert_eq!(get_json(&api, "/v1/dead-letters").await, nothing);
+    assert_eq!(get_json(&api, &format!("/v1/dead-letters?type=echo&after={ID}&limit=5")).await, nothing);
 }
 
 #[tokio::test]

@@ -77,7 +77,9 @@ impl Compiler<'_> {
     /// What is C stays C: a C++ compiler would take it for C++.
     fn cpp(&self) -> Result<(), ProjectError> {
         let mut linked = Vec::new();
-        for (number, source) in [self.own("c")?, self.of_sdk("c")?, self.bindings()?].concat().iter().enumerate() {
+        for (number, source) in
+            [self.own("c")?, self.of_sdk("c")?, self.bindings()?].concat().iter().enumerate()
+        {
             if source.extension().is_some_and(|extension| extension == "o") {
                 linked.push(source.clone());
                 continue;

@@ -83,9 +83,9 @@ async fn a_poisonous_message_holds_back_only_its_own_sender_and_then_dies() {
     assert_eq!(waiting.iter().map(|message| message.attempt).collect::<Vec<_>>(), [2, 1]);
     world.until_list("b", &["from-c", "from-outside", "after-poison"]).await;
     assert!(world.node.mailbox(&actor("b")).await.unwrap().is_empty());
-    let dead = world.store.dead_letters();
+    let dead = world.dead_letters().await;
     assert_eq!(dead.len(), 1);
-    assert_eq!(dead[0].message.attempt, 3);
+    assert_eq!(dead[0].attempts, 3);
     assert!(dead[0].error.contains("poison x"), "{}", dead[0].error);
 }
 

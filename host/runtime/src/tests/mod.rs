@@ -1,7 +1,9 @@
 //! The runtime on a scripted sandbox, a model store and a simulated clock: every test runs in
 //! simulated time, and says in its name what must hold.
 
+mod dead_letters;
 mod gate;
+mod idempotent;
 mod lifecycle;
 mod messaging;
 mod scheduled;

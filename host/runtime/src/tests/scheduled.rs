@@ -71,9 +71,9 @@ async fn a_failing_firing_is_retried_then_becomes_a_dead_letter_and_the_reminder
     let world = World::with(limits, script(toolbox)).await;
     world.call("a", "remind", "bad 1000 60000 0 poison").await.unwrap();
     seconds(20).await;
-    let dead = world.store.dead_letters();
+    let dead = world.dead_letters().await;
     assert_eq!(dead.len(), 1);
-    assert_eq!(dead[0].message.attempt, 2);
+    assert_eq!((dead[0].attempts, &dead[0].origin), (2, &greenroom_core::Origin::Reminder("bad".into())));
     let reminders = world.node.reminders(&actor("a")).await.unwrap();
     assert_eq!((reminders[0].fired, reminders[0].attempt), (1, 1));
     assert_eq!(world.call("a", "append", "alive").await.unwrap(), "alive");

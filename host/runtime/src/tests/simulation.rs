@@ -1,28 +1,85 @@
 //! Seeded histories: clients append, send and ask for reminders while the store is slow, refuses
-//! commits, and the process crashes; then every list is checked. The same seed gives the same
-//! plan. `GREENROOM_SEED=n` replays one seed.
+//! commits or does not say whether it took them, and the process crashes; clients with an idempotency
+//! key repeat their requests until they are answered. Then every list is checked. The same seed gives
+//! the same plan. `GREENROOM_SEED=n` replays one seed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_core::Limits;
 use greenroom_core::store::StoreError;
+use greenroom_core::{IdempotencyKey, Limits, Method};
+use greenroom_store::CommitFault;
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::scripted::script;
-use super::world::{World, limits, toolbox};
+use tokio::task::JoinHandle;
+
+use super::world::{World, actor, call_once, limits, text, toolbox};
+use crate::Node;
 
 const SEEDS: u64 = 200;
 const STEPS: usize = 120;
 const ACTORS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 /// What is known of one word: to which actor's list it belongs, and whether its effect was
-/// acknowledged.
+/// acknowledged, at the time or in the end.
 struct Written {
     actor: &'static str,
     acknowledged: bool,
+}
+
+/// The node that clients find, whichever runs at the time.
+type Door = Arc<Mutex<Node>>;
+
+/// A client that repeats its request until it is answered, then once more to hear the same. Each time
+/// it waits for the answer as long as `patience` says.
+async fn repeats<T: PartialEq + std::fmt::Debug>(
+    patience: Vec<Duration>,
+    mut ask: impl AsyncFnMut() -> crate::Once<T>,
+) {
+    let mut patience = patience.into_iter();
+    let mut answer = None;
+    loop {
+        let wait = patience.next().unwrap_or(Duration::from_secs(60));
+        match tokio::time::timeout(wait, ask()).await {
+            Ok(crate::Once { outcome: Ok(given), repeated }) => match answer {
+                None => answer = Some(given),
+                Some(first) => {
+                    assert!(repeated, "an answered request was done once more");
+                    assert_eq!(first, given, "a repeat got another answer");
+                    return;
+                }
+            },
+            Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(40)).await,
+        }
+    }
+}
+
+fn keyed_call(door: &Door, id: &'static str, word: &str, patience: Vec<Duration>) -> JoinHandle<()> {
+    let (door, word) = (Arc::clone(door), word.to_owned());
+    tokio::spawn(repeats(patience, async move || {
+        let node = door.lock().clone();
+        call_once(&node, id, "append", &word, &word).await
+    }))
+}
+
+fn keyed_send(
+    door: &Door,
+    id: &'static str,
+    word: &str,
+    delay: Duration,
+    patience: Vec<Duration>,
+) -> JoinHandle<()> {
+    let (door, word) = (Arc::clone(door), word.to_owned());
+    tokio::spawn(repeats(patience, async move || {
+        let node = door.lock().clone();
+        let (append, key) = (Method::new("append").unwrap(), IdempotencyKey::new(&word).unwrap());
+        node.send_once(&actor(id), append, text(&word), delay, key).await
+    }))
 }
 
 #[test]
@@ -59,13 +116,26 @@ async fn history(seed: u64) {
     let mut world = World::with(limits, script(toolbox)).await;
     world.store.set_commit_latency(Duration::from_millis(random.random_range(0..20)));
     let mut written: BTreeMap<String, Written> = BTreeMap::new();
+    let door: Door = Arc::new(Mutex::new(world.node.clone()));
+    let mut clients = Vec::new();
     for step in 0..STEPS {
         let (me, other) = (*ACTORS.choose(&mut random).unwrap(), *ACTORS.choose(&mut random).unwrap());
         let word = format!("w{step:03}");
         let pause = Duration::from_millis(random.random_range(0..60));
         let delay_ms: u64 = random.random_range(0..500);
         match random.random_range(0..100) {
-            0..45 => {
+            0..15 => {
+                // Answered in the end, whatever happens.
+                let patience = (0..4).map(|_| Duration::from_millis(random.random_range(0..60))).collect();
+                let client = if random.random_bool(0.6) {
+                    keyed_call(&door, me, &word, patience)
+                } else {
+                    keyed_send(&door, me, &word, Duration::from_millis(delay_ms), patience)
+                };
+                clients.push(client);
+                written.insert(word, Written { actor: me, acknowledged: true });
+            }
+            15..45 => {
                 // In the background, and not always waited for.
                 let call = world.calling(me, "append", &word);
                 let waited = tokio::time::timeout(pause, call).await;
@@ -87,15 +157,20 @@ async fn history(seed: u64) {
                 written.insert(word, Written { actor: me, acknowledged: set.is_ok() });
             }
             82..88 => {
-                world.store.fail_next_commits(
-                    random.random_range(1..4),
-                    StoreError::Unavailable("as planned".into()),
-                );
+                let fault = match random.random_range(0..3) {
+                    0 => CommitFault::AppliedBut(StoreError::Unknown("as planned".into())),
+                    1 => CommitFault::Refused(StoreError::Unknown("as planned".into())),
+                    _ => CommitFault::Refused(StoreError::Unavailable("as planned".into())),
+                };
+                world.store.plan_next_commits(random.random_range(1..4), fault);
             }
             88..92 => {
                 let _ = world.call(me, "append_then_trap", "lost").await;
             }
-            92..96 => world.crash().await,
+            92..96 => {
+                world.crash().await;
+                *door.lock() = world.node.clone();
+            }
             _ => {
                 let _ = world.node.deactivate(&super::world::actor(me)).await;
             }
@@ -103,6 +178,10 @@ async fn history(seed: u64) {
         tokio::time::sleep(pause).await;
     }
     world.crash().await;
+    *door.lock() = world.node.clone();
+    for client in clients {
+        client.await.unwrap();
+    }
     // Longer than every delay and every wait for another delivery.
     tokio::time::sleep(Duration::from_mins(10)).await;
     check(seed, &world, &written).await;

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use greenroom_core::sandbox::LogLevel;
 use greenroom_core::sandbox::RawAddress;
+use greenroom_core::store::DeadLetterSummary;
 use greenroom_core::{
-    ActorType, Address, Clock, Error, ErrorCode, Failure, Limits, Method, Payload, Timestamp,
+    ActorType, Address, Clock, Error, ErrorCode, Failure, IdempotencyKey, Limits, MessageId, Method, Payload,
+    Timestamp,
 };
 use greenroom_store::ModelStore;
 use tokio::time::Instant;
 
 use super::scripted::{Answer, Scene, Script, ScriptedEngine, script};
-use crate::{Config, Node, Parts};
+use crate::{Config, DeadLetterQuery, Node, Once, Parts};
 
 /// Wall-clock time that runs with tokio's (paused) clock, and can be set by hand.
 pub(crate) struct SimulatedClock {
@@ -87,6 +89,43 @@ impl World {
         self.node.send(&actor(id), method, text(body), Duration::from_millis(delay_ms)).await.map(drop)
     }
 
+    /// A call with an idempotency key.
+    pub(crate) async fn call_once(&self, id: &str, method: &str, body: &str, key: &str) -> Once<String> {
+        call_once(&self.node, id, method, body, key).await
+    }
+
+    /// A call with an idempotency key in the background.
+    pub(crate) fn calling_once(
+        &self,
+        id: &str,
+        method: &str,
+        body: &str,
+        key: &str,
+    ) -> tokio::task::JoinHandle<Once<String>> {
+        let node = self.node.clone();
+        let [id, method, body, key] = [id, method, body, key].map(str::to_owned);
+        tokio::spawn(async move { call_once(&node, &id, &method, &body, &key).await })
+    }
+
+    /// A send with an idempotency key.
+    pub(crate) async fn send_once(
+        &self,
+        id: &str,
+        method: &str,
+        body: &str,
+        delay_ms: u64,
+        key: &str,
+    ) -> Once<MessageId> {
+        let (method, key) = (Method::new(method).unwrap(), IdempotencyKey::new(key).unwrap());
+        self.node.send_once(&actor(id), method, text(body), Duration::from_millis(delay_ms), key).await
+    }
+
+    /// Every dead letter.
+    pub(crate) async fn dead_letters(&self) -> Vec<DeadLetterSummary> {
+        let query = DeadLetterQuery { limit: 1_000, ..DeadLetterQuery::default() };
+        self.node.dead_letters(&query).await.unwrap()
+    }
+
     /// A call in the background.
     pub(crate) fn calling(
         &self,
@@ -115,6 +154,13 @@ impl World {
         }
         panic!("the list of {id} is {seen:?}, not {expected:?}");
     }
+}
+
+/// A call with an idempotency key.
+pub(crate) async fn call_once(node: &Node, id: &str, method: &str, body: &str, key: &str) -> Once<String> {
+    let (method, key) = (Method::new(method).unwrap(), IdempotencyKey::new(key).unwrap());
+    let Once { outcome, repeated } = node.call_once(&actor(id), method, text(body), key).await;
+    Once { outcome: outcome.map(|reply| String::from_utf8(reply.body.to_vec()).unwrap()), repeated }
 }
 
 async fn start_node(
@@ -158,6 +204,7 @@ pub(crate) fn fails(message: impl Into<String>) -> Answer {
 /// | `append_after` | ms, word | sleeps first |
 /// | `append_then_fail`, `append_then_trap` | word | appends it, then fails or traps |
 /// | `poison` | word | always fails |
+/// | `append_unless_there` | word | appends it, or fails when there is a list already |
 /// | `list` | | answers with the list |
 /// | `call` | id, method, body | calls; answers with the reply or the error |
 /// | `append_and_call`, `append_and_send` | word, id, method, body | appends, then calls or sends |
@@ -188,6 +235,8 @@ pub(crate) async fn toolbox(scene: Scene) -> Answer {
             append(&scene, &body).await?.unwrap();
             panic!("as asked");
         }
+        "append_unless_there" if !list(&scene).await?.is_empty() => fails("there is a list"),
+        "append_unless_there" => append(&scene, &body).await,
         "poison" => fails(format!("poison {body}")),
         "list" => answer(list(&scene).await?),
         "call" => call(&scene, &words).await,

@@ -4,8 +4,8 @@ use greenroom_core::store::{MailChange, Reminder, Store, StoredSummary, WriteSet
 use greenroom_core::{Address, Payload, Schedule, Timestamp};
 
 use super::samples::{
-    ALL, actor_type, at, changes, idempotency, letter, mail, message_id, reminder, reminds, sends, task,
-    writes,
+    ALL, actor_type, at, changes, idempotency, letter, mail, message_id, remembers, reminder, reminds, sends,
+    task, writes,
 };
 
 pub(super) async fn reminders_come_back_as_they_were(store: &impl Store) {
@@ -51,7 +51,7 @@ pub(super) async fn actors_are_listed_once_and_in_order(store: &impl Store) {
         ..writes(&task(id), &[("x", Some("1")), ("y", Some("1"))])
     };
     let other = Address::parse("task2", "a0").expect("a valid address");
-    let nothing = WriteSet { idempotency: Some(idempotency("k", true)), ..WriteSet::empty(task("a4")) };
+    let nothing = remembers(&task("a4"), idempotency("k"), 10);
     let batch = [
         both("b"),
         both("a%"),

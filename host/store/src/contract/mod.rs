@@ -5,6 +5,7 @@
 mod actors;
 mod due;
 mod mail;
+mod records;
 mod samples;
 mod state;
 mod turns;
@@ -37,6 +38,18 @@ pub async fn check<S: Store>(empty: impl AsyncFn() -> S) {
     actors::a_summary_counts_everything(&empty().await).await;
     actors::actors_are_listed_once_and_in_order(&empty().await).await;
     actors::the_latest_message_id_is_found_wherever_it_is(&empty().await).await;
+
+    records::a_turn_and_its_answer_are_one(&empty().await).await;
+    records::answers_come_back_as_they_were(&empty().await).await;
+    records::a_record_takes_the_place_of_one_with_its_key(&empty().await).await;
+    records::only_the_newest_records_of_an_actor_stay(&empty().await).await;
+    records::many_records_in_one_batch_count_in_order(&empty().await).await;
+    records::old_records_are_forgotten(&empty().await).await;
+    records::records_go_with_their_actor_and_with_its_type(&empty().await).await;
+    records::dead_letters_are_listed_and_shown(&empty().await).await;
+    records::a_dead_letter_goes_back_once_as_if_never_delivered(&empty().await).await;
+    records::a_dead_letter_is_removed_by_itself_or_with_its_actor(&empty().await).await;
+    records::a_type_with_dead_letters_stays_unless_purged(&empty().await).await;
 
     due::what_is_due_is_listed_by_actor(&empty().await).await;
     due::what_is_due_comes_in_pages(&empty().await).await;

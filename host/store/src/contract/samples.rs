@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use greenroom_core::store::{DeadLetter, IdempotencyRecord, MailChange, Reminder, StoredMessage, WriteSet};
+use greenroom_core::idempotency::Answer;
+use greenroom_core::store::{DeadLetter, MailChange, Remember, Reminder, StoredMessage, WriteSet};
 use greenroom_core::{
-    ActorType, Address, Code, Digest, Error, Message, MessageId, Method, Origin, Payload, Schedule, Timestamp,
+    ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, Message, MessageId, Method,
+    Origin, Payload, Schedule, Timestamp,
 };
 
 /// Longer than any state of a check.
@@ -72,17 +74,33 @@ pub(super) fn reminder(name: &str, wake_ms: u64) -> Reminder {
     }
 }
 
-pub(super) fn idempotency(key: &str, ok: bool) -> IdempotencyRecord {
+pub(super) fn key(text: &str) -> IdempotencyKey {
+    IdempotencyKey::new(text).expect("a valid key")
+}
+
+pub(super) fn idempotency(text: &str) -> IdempotencyRecord {
     IdempotencyRecord {
-        key: key.into(),
+        key: key(text),
         request_digest: Digest::of(b"request"),
-        reply: if ok {
-            Ok(Payload::new(Payload::JSON, "{}"))
-        } else {
-            Err(Error::new(Code::GuestNotFound, "no such thing"))
-        },
+        answer: Answer::Replied(Payload::new(Payload::JSON, "{}")),
         at: at(11),
     }
+}
+
+/// A set that keeps this record.
+pub(super) fn remembers(address: &Address, record: IdempotencyRecord, newest: u32) -> WriteSet {
+    WriteSet { idempotency: Some(Remember { record, newest }), ..WriteSet::empty(address.clone()) }
+}
+
+/// A component of that text.
+pub(super) fn component(text: &str) -> (ComponentInfo, Bytes) {
+    let bytes = bytes(text);
+    let info = ComponentInfo {
+        digest: Digest::of(&bytes),
+        size_bytes: bytes.len() as u64,
+        imports: vec!["greenroom:actor/state@0.1.0".into(), "it's \"odd\"".into()],
+    };
+    (info, bytes)
 }
 
 /// A set that writes these keys.

@@ -3,7 +3,7 @@
 use greenroom_core::store::{Store, StoredActor, WriteSet};
 
 use super::samples::{
-    ALL, at, bytes, idempotency, mail, message_id, purge, reminder, reminds, sends, task, writes,
+    ALL, at, bytes, idempotency, mail, message_id, purge, remembers, reminder, reminds, sends, task, writes,
 };
 
 pub(super) async fn an_empty_batch_changes_nothing(store: &impl Store) {
@@ -32,7 +32,7 @@ pub(super) async fn the_last_write_set_wins(store: &impl Store) {
 pub(super) async fn a_purge_removes_what_came_before_it(store: &impl Store) {
     let (purged, other) = (task("purged"), task("purged-not"));
     let everything = |address: &_| WriteSet {
-        idempotency: Some(idempotency("key", true)),
+        idempotency: remembers(address, idempotency("key"), 10).idempotency,
         state: writes(address, &[("old", Some("1"))]).state,
         reminders: reminds(address, vec![reminder("old", 10)]).reminders,
         ..sends(address, vec![mail(&purged, 1, 0), mail(&other, 2, 0)])
@@ -68,7 +68,7 @@ pub(super) async fn the_same_batch_twice_is_the_same_as_once(store: &impl Store)
     let set = WriteSet {
         sends: vec![mail(&twice, 1, 0)],
         reminders: reminds(&twice, vec![reminder("r", 10)]).reminders,
-        idempotency: Some(idempotency("key", false)),
+        idempotency: remembers(&twice, idempotency("key"), 10).idempotency,
         ..writes(&twice, &[("a", Some("1"))])
     };
     store.commit(std::slice::from_ref(&set)).await.expect("a commit");

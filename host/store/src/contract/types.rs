@@ -1,20 +1,9 @@
 //! Actor types and components.
 
-use bytes::Bytes;
+use greenroom_core::Digest;
 use greenroom_core::store::{Store, StoredActor, Undeployed};
-use greenroom_core::{ComponentInfo, Digest};
 
-use super::samples::{ALL, actor_type, at, bytes, mail, sends, task, writes};
-
-fn component(text: &str) -> (ComponentInfo, Bytes) {
-    let bytes = bytes(text);
-    let info = ComponentInfo {
-        digest: Digest::of(&bytes),
-        size_bytes: bytes.len() as u64,
-        imports: vec!["greenroom:actor/state@0.1.0".into(), "it's \"odd\"".into()],
-    };
-    (info, bytes)
-}
+use super::samples::{ALL, actor_type, at, component, mail, sends, task, writes};
 
 pub(super) async fn versions_count_up(store: &impl Store) {
     let name = actor_type("task");

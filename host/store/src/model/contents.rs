@@ -7,10 +7,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use greenroom_core::store::{
-    ActorTypeRecord, DeadLetter, Due, IdempotencyRecord, Mail, MailChange, MailKey, Reminder, StoredActor,
-    StoredMessage, StoredSummary, Undeployed, VersionRecord, WriteSet,
+    ActorTypeRecord, DeadLetter, DeadLetterSummary, Due, Mail, MailChange, MailKey, Remember, Reminder,
+    StoredActor, StoredMessage, StoredSummary, Undeployed, VersionRecord, WriteSet,
 };
-use greenroom_core::{ActorId, ActorType, Address, ComponentInfo, Digest, MessageId, Timestamp};
+use greenroom_core::{
+    ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
+    Timestamp,
+};
 
 /// All that one actor has stored.
 #[derive(Default)]
@@ -18,12 +21,19 @@ struct Actor {
     state: BTreeMap<String, Bytes>,
     mailbox: BTreeMap<MailKey, StoredMessage>,
     reminders: BTreeMap<Arc<str>, Reminder>,
-    idempotency: BTreeMap<String, IdempotencyRecord>,
+    /// Each with a number that counts up.
+    idempotency: BTreeMap<IdempotencyKey, (u64, IdempotencyRecord)>,
 }
 
 impl Actor {
     fn state_bytes(&self) -> u64 {
         self.state.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
+    }
+
+    fn remember(&mut self, Remember { record, newest }: &Remember) {
+        let number = 1 + self.idempotency.values().map(|(number, _)| *number).max().unwrap_or(0);
+        self.idempotency.insert(record.key.clone(), (number, record.clone()));
+        self.idempotency.retain(|_, (kept, _)| *kept + u64::from(*newest) > number);
     }
 
     fn is_listed(&self) -> bool {
@@ -73,8 +83,8 @@ impl Contents {
                 None => actor.reminders.remove(name),
             };
         }
-        if let Some(record) = &set.idempotency {
-            actor.idempotency.insert(record.key.clone(), record.clone());
+        if let Some(remember) = &set.idempotency {
+            actor.remember(remember);
         }
         match &set.mail {
             None => {}
@@ -231,11 +241,13 @@ impl Contents {
             return Undeployed::Unknown;
         }
         if purge {
-            self.actors.retain(|address, _| address.actor_type != *actor_type);
             self.dead_letters.retain(|_, letter| letter.to.actor_type != *actor_type);
-        } else if !self.actors(actor_type, "", None, 1).is_empty() {
+        } else if !self.actors(actor_type, "", None, 1).is_empty()
+            || !self.dead_letters(Some(actor_type), None, 1).is_empty()
+        {
             return Undeployed::InUse;
         }
+        self.actors.retain(|address, _| address.actor_type != *actor_type);
         self.types.remove(actor_type);
         let versions = self.types.values().flat_map(|record| &record.versions);
         let used: BTreeSet<Digest> = versions.map(|version| version.component.digest).collect();
@@ -243,11 +255,67 @@ impl Contents {
         Undeployed::Removed
     }
 
-    pub(super) fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.dead_letters.values().cloned().collect()
+    pub(super) fn dead_letters(
+        &self,
+        actor_type: Option<&ActorType>,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Vec<DeadLetterSummary> {
+        self.dead_letters
+            .values()
+            .filter(|letter| actor_type.is_none_or(|name| letter.to.actor_type == *name))
+            .filter(|letter| after.is_none_or(|after| letter.message.id > after))
+            .take(limit)
+            .map(DeadLetterSummary::from)
+            .collect()
     }
 
-    pub(super) fn idempotency_record(&self, address: &Address, key: &str) -> Option<IdempotencyRecord> {
-        self.actors.get(address)?.idempotency.get(key).cloned()
+    pub(super) fn dead_letter(&self, id: MessageId) -> Option<DeadLetter> {
+        self.dead_letters.get(&id).cloned()
+    }
+
+    pub(super) fn count_dead_letters(&self, address: &Address) -> u64 {
+        self.dead_letters.values().filter(|letter| letter.to == *address).count() as u64
+    }
+
+    pub(super) fn retry_dead_letter(&mut self, id: MessageId, now: Timestamp) -> Option<Address> {
+        let DeadLetter { to, mut message, .. } = self.dead_letters.remove(&id)?;
+        message.attempt = 1;
+        let (due_at, wake_at) = (Timestamp::EPOCH, Timestamp::EPOCH);
+        let stored = StoredMessage { to: to.clone(), message, due_at, sent_at: now, wake_at };
+        self.actors.entry(to.clone()).or_default().mailbox.insert(stored.key(), stored);
+        Some(to)
+    }
+
+    pub(super) fn remove_dead_letter(&mut self, id: MessageId) -> bool {
+        self.dead_letters.remove(&id).is_some()
+    }
+
+    pub(super) fn idempotency_record(
+        &self,
+        address: &Address,
+        key: &IdempotencyKey,
+    ) -> Option<IdempotencyRecord> {
+        Some(self.actors.get(address)?.idempotency.get(key)?.1.clone())
+    }
+
+    pub(super) fn idempotency_keys(&self, address: &Address) -> usize {
+        self.actors.get(address).map_or(0, |actor| actor.idempotency.len())
+    }
+
+    pub(super) fn forget_idempotency(&mut self, until: Timestamp, limit: usize) -> usize {
+        let records = self.actors.iter().flat_map(|(address, actor)| {
+            actor
+                .idempotency
+                .values()
+                .map(move |(_, record)| (record.at, address.clone(), record.key.clone()))
+        });
+        let mut old: Vec<_> = records.filter(|(at, ..)| *at <= until).collect();
+        old.sort();
+        old.truncate(limit);
+        for (_, address, key) in &old {
+            self.actors.entry(address.clone()).or_default().idempotency.remove(key);
+        }
+        old.len()
     }
 }

@@ -80,15 +80,20 @@ impl Faults {
         HeldCommits { gate: self.gate.clone() }
     }
 
-    /// Waits until nobody holds commits, and then for the latency.
+    /// Waits until nobody holds commits, and then for half of the latency.
     pub(super) async fn wait(&self) {
         let waiting = Waiting::new(&self.gate);
         // The sender is `self`'s, so it is not gone.
         let _ = self.gate.subscribe().wait_for(|gate| gate.holders == 0).await;
         drop(waiting);
-        let latency = *self.latency.lock();
-        if !latency.is_zero() {
-            tokio::time::sleep(latency).await;
+        self.half_latency().await;
+    }
+
+    /// Waits for half of the latency.
+    pub(super) async fn half_latency(&self) {
+        let half = *self.latency.lock() / 2;
+        if !half.is_zero() {
+            tokio::time::sleep(half).await;
         }
     }
 }

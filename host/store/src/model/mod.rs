@@ -11,10 +11,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use greenroom_core::store::{
-    ActorTypeRecord, DeadLetter, Due, IdempotencyRecord, Mail, MailKey, Store, StoreError, StoreResult,
+    ActorTypeRecord, DeadLetter, DeadLetterSummary, Due, Mail, MailKey, Store, StoreError, StoreResult,
     StoredActor, StoredMessage, StoredSummary, Undeployed, WriteSet,
 };
-use greenroom_core::{ActorId, ActorType, Address, ComponentInfo, Digest, MessageId, Timestamp};
+use greenroom_core::{
+    ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
+    Timestamp,
+};
 use parking_lot::Mutex;
 
 use contents::Contents;
@@ -57,7 +60,8 @@ impl ModelStore {
         self.shared.faults.hold()
     }
 
-    /// Every commit takes so long, on tokio's clock.
+    /// Every commit takes so long, on tokio's clock: half of it before what it changes can be read,
+    /// half of it after.
     pub fn set_commit_latency(&self, latency: Duration) {
         self.shared.faults.set_latency(latency);
     }
@@ -91,14 +95,9 @@ impl ModelStore {
         self.shared.committed.lock().clone()
     }
 
-    /// Every dead letter, by message id.
-    pub fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.shared.contents.lock().dead_letters()
-    }
-
-    /// The record kept of a request under that idempotency key.
-    pub fn idempotency_record(&self, address: &Address, key: &str) -> Option<IdempotencyRecord> {
-        self.shared.contents.lock().idempotency_record(address, key)
+    /// How many idempotency records are kept of an actor, too old ones included.
+    pub fn idempotency_keys(&self, address: &Address) -> usize {
+        self.shared.contents.lock().idempotency_keys(address)
     }
 
     fn apply(&self, batch: &[WriteSet]) {
@@ -126,18 +125,12 @@ impl Store for ModelStore {
         }
         self.shared.faults.wait().await;
         self.shared.faults.check()?;
-        match self.shared.faults.next() {
-            None => {
-                self.apply(batch);
-                Ok(())
-            }
-            Some(fault) => {
-                if let CommitFault::AppliedBut(_) = &fault {
-                    self.apply(batch);
-                }
-                Err(self.shared.faults.meet(fault))
-            }
+        let fault = self.shared.faults.next();
+        if !matches!(fault, Some(CommitFault::Refused(_))) {
+            self.apply(batch);
         }
+        self.shared.faults.half_latency().await;
+        fault.map_or(Ok(()), |fault| Err(self.shared.faults.meet(fault)))
     }
 
     async fn load(&self, address: &Address, state_bytes_max: u64) -> StoreResult<StoredActor> {
@@ -196,6 +189,43 @@ impl Store for ModelStore {
 
     async fn latest_message_id(&self) -> StoreResult<Option<MessageId>> {
         self.read(Contents::latest_message_id)
+    }
+
+    async fn idempotency_record(
+        &self,
+        address: &Address,
+        key: &IdempotencyKey,
+    ) -> StoreResult<Option<IdempotencyRecord>> {
+        self.read(|contents| contents.idempotency_record(address, key))
+    }
+
+    async fn forget_idempotency(&self, until: Timestamp, limit: usize) -> StoreResult<usize> {
+        self.write(|contents| contents.forget_idempotency(until, limit))
+    }
+
+    async fn dead_letters(
+        &self,
+        actor_type: Option<&ActorType>,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<DeadLetterSummary>> {
+        self.read(|contents| contents.dead_letters(actor_type, after, limit))
+    }
+
+    async fn dead_letter(&self, id: MessageId) -> StoreResult<Option<DeadLetter>> {
+        self.read(|contents| contents.dead_letter(id))
+    }
+
+    async fn count_dead_letters(&self, address: &Address) -> StoreResult<u64> {
+        self.read(|contents| contents.count_dead_letters(address))
+    }
+
+    async fn retry_dead_letter(&self, id: MessageId, now: Timestamp) -> StoreResult<Option<Address>> {
+        self.write(|contents| contents.retry_dead_letter(id, now))
+    }
+
+    async fn remove_dead_letter(&self, id: MessageId) -> StoreResult<bool> {
+        self.write(|contents| contents.remove_dead_letter(id))
     }
 
     async fn actor_types(&self) -> StoreResult<Vec<ActorTypeRecord>> {

@@ -7,10 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use greenroom_core::clock::Timestamp;
-use greenroom_core::store::{
-    DeadLetter, IdempotencyRecord, MailChange, MailKey, Reminder, StoredMessage, WriteSet,
-};
-use greenroom_core::{Address, MessageId};
+use greenroom_core::store::{DeadLetter, MailChange, MailKey, Remember, Reminder, StoredMessage, WriteSet};
+use greenroom_core::{Address, IdempotencyRecord, MessageId};
 
 /// What becomes of one row of a mailbox.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +21,14 @@ pub(super) enum MailRow<'a> {
     Delete,
 }
 
+/// What is kept for repeats of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Remembered<'a> {
+    pub(super) record: &'a IdempotencyRecord,
+    /// Which of the actor's records in this batch, those counted that were replaced.
+    pub(super) position: u32,
+}
+
 /// Changes by row. Rows of one actor are neighbours here as they are in the tables.
 #[derive(Debug, Default)]
 pub(super) struct Changes<'a> {
@@ -31,7 +37,10 @@ pub(super) struct Changes<'a> {
     pub(super) reminders: BTreeMap<(&'a Address, &'a str), Option<&'a Reminder>>,
     pub(super) mail: BTreeMap<(&'a Address, MailKey), MailRow<'a>>,
     pub(super) dead_letters: BTreeMap<MessageId, &'a DeadLetter>,
-    pub(super) idempotency: BTreeMap<(&'a Address, &'a str), &'a IdempotencyRecord>,
+    pub(super) idempotency: BTreeMap<(&'a Address, &'a str), Remembered<'a>>,
+    /// How many of an actor's records stay.
+    pub(super) newest_idempotency: BTreeMap<&'a Address, u32>,
+    idempotency_positions: BTreeMap<&'a Address, u32>,
 }
 
 impl<'a> Changes<'a> {
@@ -73,8 +82,8 @@ impl<'a> Changes<'a> {
                 self.dead_letters.insert(letter.message.id, letter);
             }
         }
-        if let Some(record) = &set.idempotency {
-            self.idempotency.insert((address, &record.key), record);
+        if let Some(remember) = &set.idempotency {
+            self.remember(address, remember);
         }
     }
 
@@ -84,7 +93,19 @@ impl<'a> Changes<'a> {
         self.reminders.retain(|(owner, _), _| *owner != address);
         self.mail.retain(|(owner, _), _| *owner != address);
         self.idempotency.retain(|(owner, _), _| *owner != address);
+        self.newest_idempotency.remove(address);
+        self.idempotency_positions.remove(address);
         self.dead_letters.retain(|_, letter| letter.to != *address);
+    }
+
+    fn remember(&mut self, address: &'a Address, Remember { record, newest }: &'a Remember) {
+        let position = self.idempotency_positions.entry(address).or_insert(0);
+        *position += 1;
+        let remembered = Remembered { record, position: *position };
+        self.idempotency.insert((address, record.key.as_str()), remembered);
+        // What this record leaves of those before it is what they had left, and itself.
+        let stay = self.newest_idempotency.entry(address).or_insert(*newest);
+        *stay = stay.saturating_add(1).min(*newest);
     }
 
     fn remove_mail(&mut self, address: &'a Address, key: MailKey) {

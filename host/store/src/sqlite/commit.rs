@@ -1,10 +1,11 @@
 //! A batch of write sets as the statements of one transaction.
 
-use greenroom_core::store::{DeadLetter, IdempotencyRecord, MailKey, Reminder, StoredMessage, WriteSet};
-use greenroom_core::{Address, Message, Origin, Timestamp};
+use greenroom_core::idempotency::Answer;
+use greenroom_core::store::{DeadLetter, MailKey, Reminder, StoredMessage, WriteSet};
+use greenroom_core::{Address, IdempotencyRecord, Message, Origin, Timestamp};
 
-use super::changes::{Changes, MailRow};
-use super::statement::{Shape, Transaction, Value};
+use super::changes::{Changes, MailRow, Remembered};
+use super::statement::{ROWS_MAX, Shape, Transaction, Value};
 
 /// Tables that hold something of an actor; a purge empties all of them.
 pub(super) const PURGE: [Shape; 5] = [
@@ -77,11 +78,24 @@ pub(super) const PUT_DEAD_LETTER: Shape = Shape {
     after: ") WHERE column1 IS NOT NULL",
 };
 
+/// Numbers go on after the actor's greatest; `column4` counts from there.
 pub(super) const PUT_IDEMPOTENCY: Shape = Shape {
-    before: "INSERT OR REPLACE INTO idempotency (actor_type, actor_id, key, request_digest, content_type, \
-             body, error_source, error_code, error_detail, at) SELECT * FROM (VALUES ",
-    columns: 10,
+    before: "INSERT OR REPLACE INTO idempotency (actor_type, actor_id, key, number, request_digest, at, \
+             message_id, content_type, body, error_source, error_code, error_detail, error_data) \
+             SELECT column1, column2, column3, column4 + coalesce((SELECT max(number) FROM idempotency \
+             WHERE actor_type = column1 AND actor_id = column2), 0), column5, column6, column7, column8, \
+             column9, column10, column11, column12, column13 FROM (VALUES ",
+    columns: 13,
     after: ") WHERE column1 IS NOT NULL",
+};
+
+/// Keeps so many of an actor's records as `column3` says: those with the greatest numbers.
+pub(super) const TRIM_IDEMPOTENCY: Shape = Shape {
+    before: "DELETE FROM idempotency WHERE rowid IN (SELECT kept.rowid FROM (VALUES ",
+    columns: 3,
+    after: ") CROSS JOIN idempotency AS kept WHERE kept.actor_type = column1 AND kept.actor_id = column2 \
+            AND kept.number <= (SELECT max(number) FROM idempotency WHERE actor_type = column1 \
+            AND actor_id = column2) - column3)",
 };
 
 /// The transaction that `batch` comes to.
@@ -118,11 +132,35 @@ pub(super) fn transaction(batch: &[WriteSet]) -> Transaction {
 
     mail(&mut transaction, &changes);
     transaction.push(&PUT_DEAD_LETTER, changes.dead_letters.values().map(|letter| dead_letter_row(letter)));
-    transaction.push(
-        &PUT_IDEMPOTENCY,
-        changes.idempotency.iter().map(|((address, _), record)| idempotency_row(address, record)),
-    );
+    idempotency(&mut transaction, &changes);
     transaction
+}
+
+fn idempotency(transaction: &mut Transaction, changes: &Changes<'_>) {
+    let mut rows: Vec<(&Address, &Remembered<'_>)> =
+        changes.idempotency.iter().map(|((address, _), remembered)| (*address, remembered)).collect();
+    rows.sort_unstable_by_key(|(address, remembered)| (*address, remembered.position));
+    let mut last: Option<(&Address, u32)> = None;
+    for statement in rows.chunks(ROWS_MAX) {
+        // Each statement finds what those before it have put there.
+        let counted =
+            |address| last.filter(|(owner, _)| *owner == address).map_or(0, |(_, position)| position);
+        transaction.push(
+            &PUT_IDEMPOTENCY,
+            statement.iter().map(|(address, remembered)| {
+                idempotency_row(address, remembered.record, remembered.position - counted(*address))
+            }),
+        );
+        last = statement.last().map(|(address, remembered)| (*address, remembered.position));
+    }
+    let newest = changes.newest_idempotency.iter();
+    transaction.push(
+        &TRIM_IDEMPOTENCY,
+        newest.map(|(address, newest)| {
+            let [actor_type, id] = actor(address);
+            [actor_type, id, Value::Integer(i64::from(*newest))]
+        }),
+    );
 }
 
 fn mail(transaction: &mut Transaction, changes: &Changes<'_>) {
@@ -230,18 +268,26 @@ fn dead_letter_row(letter: &DeadLetter) -> impl Iterator<Item = Value> {
         ])
 }
 
-fn idempotency_row(address: &Address, record: &IdempotencyRecord) -> impl Iterator<Item = Value> {
-    let (payload, error) = match &record.reply {
-        Ok(payload) => (Some(payload), None),
-        Err(error) => (None, Some(error)),
+fn idempotency_row(
+    address: &Address,
+    record: &IdempotencyRecord,
+    number: u32,
+) -> impl Iterator<Item = Value> {
+    let (message_id, payload, error) = match &record.answer {
+        Answer::Accepted(id) => (Some(id), None, None),
+        Answer::Replied(payload) => (None, Some(payload), None),
+        Answer::Refused(error) => (None, None, Some(error)),
     };
-    keyed(address, &record.key).into_iter().chain([
+    keyed(address, record.key.as_str()).into_iter().chain([
+        i64::from(number).into(),
         record.request_digest.as_bytes()[..].into(),
+        moment(record.at),
+        message_id.map(|id| &id.as_bytes()[..]).into(),
         payload.map(|payload| &*payload.content_type).into(),
         payload.map(|payload| &payload.body[..]).into(),
         error.map(|error| error.code.source().as_str()).into(),
         error.map(|error| error.code.as_str()).into(),
         error.map(|error| error.detail.as_str()).into(),
-        moment(record.at),
+        error.and_then(|error| error.data.as_deref()).into(),
     ])
 }

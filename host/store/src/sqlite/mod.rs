@@ -30,10 +30,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use greenroom_core::store::{
-    ActorTypeRecord, Due, Mail, MailKey, Store, StoreResult, StoredActor, StoredMessage, StoredSummary,
-    Undeployed, WriteSet,
+    ActorTypeRecord, DeadLetter, DeadLetterSummary, Due, Mail, MailKey, Store, StoreResult, StoredActor,
+    StoredMessage, StoredSummary, Undeployed, WriteSet,
 };
-use greenroom_core::{ActorId, ActorType, Address, ComponentInfo, Digest, MessageId, Timestamp};
+use greenroom_core::{
+    ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
+    Timestamp,
+};
 use sqlx::sqlite::SqliteRow;
 
 use failure::Health;
@@ -152,6 +155,43 @@ impl Store for SqliteStore {
 
     async fn latest_message_id(&self) -> StoreResult<Option<MessageId>> {
         self.find_latest_message_id().await
+    }
+
+    async fn idempotency_record(
+        &self,
+        address: &Address,
+        key: &IdempotencyKey,
+    ) -> StoreResult<Option<IdempotencyRecord>> {
+        self.find_idempotency(address, key).await
+    }
+
+    async fn forget_idempotency(&self, until: Timestamp, limit: usize) -> StoreResult<usize> {
+        self.remove_idempotency(until, limit).await
+    }
+
+    async fn dead_letters(
+        &self,
+        actor_type: Option<&ActorType>,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<DeadLetterSummary>> {
+        self.list_dead_letters(actor_type, after, limit).await
+    }
+
+    async fn dead_letter(&self, id: MessageId) -> StoreResult<Option<DeadLetter>> {
+        self.find_dead_letter(id).await
+    }
+
+    async fn count_dead_letters(&self, address: &Address) -> StoreResult<u64> {
+        self.dead_letters_of(address).await
+    }
+
+    async fn retry_dead_letter(&self, id: MessageId, now: Timestamp) -> StoreResult<Option<Address>> {
+        self.revive(id, now).await
+    }
+
+    async fn remove_dead_letter(&self, id: MessageId) -> StoreResult<bool> {
+        self.delete_dead_letter(id).await
     }
 
     async fn actor_types(&self) -> StoreResult<Vec<ActorTypeRecord>> {

@@ -46,7 +46,13 @@ async fn statements_search_and_do_not_scan() {
         query::NEXT_DUE,
         query::COMPONENT,
         query::IDEMPOTENCY,
+        query::FORGET_IDEMPOTENCY,
         query::DEAD_LETTERS,
+        query::DEAD_LETTERS_OF_TYPE,
+        query::DEAD_LETTER,
+        query::COUNT_DEAD_LETTERS,
+        query::RETRY_DEAD_LETTER,
+        query::REMOVE_DEAD_LETTER,
     ] {
         let plan = plan(&mut connection, text).await;
         assert_searches(text, &plan);
@@ -61,10 +67,12 @@ async fn statements_search_and_do_not_scan() {
         (&commit::RETRY_MAIL, whole_key),
         (&commit::DELETE_STATE, "PRIMARY KEY (actor_type=? AND actor_id=? AND key=?)"),
         (&commit::DELETE_REMINDER, "PRIMARY KEY (actor_type=? AND actor_id=? AND name=?)"),
+        (&commit::PUT_IDEMPOTENCY, "COVERING INDEX idempotency_number (actor_type=? AND actor_id=?)"),
+        (&commit::TRIM_IDEMPOTENCY, "idempotency_number (actor_type=? AND actor_id=? AND number<?)"),
         (&commit::PURGE[0], "PRIMARY KEY (actor_type=? AND actor_id=?)"),
         (&commit::PURGE[1], "PRIMARY KEY (actor_type=? AND actor_id=?)"),
         (&commit::PURGE[2], "PRIMARY KEY (actor_type=? AND actor_id=?)"),
-        (&commit::PURGE[3], "PRIMARY KEY (actor_type=? AND actor_id=?)"),
+        (&commit::PURGE[3], "INDEX idempotency_number (actor_type=? AND actor_id=?)"),
         (&commit::PURGE[4], "INDEX dead_letter_actor (actor_type=? AND actor_id=?)"),
     ] {
         for rows in [1, 64] {

@@ -1,5 +1,5 @@
-//! Texts of every read. Each is one statement, and each finds its rows through an index; the unit
-//! test beside this asks SQLite whether that is so.
+//! Texts of every read, and of changes that are not part of a turn. Each is one statement, and each
+//! finds its rows through an index; the unit test beside this asks SQLite whether that is so.
 
 use super::rows::{mail_columns, reminder_columns};
 
@@ -113,10 +113,41 @@ pub(super) const COMPONENT: &str = "SELECT bytes FROM component WHERE digest = ?
 
 pub(super) const CHECK: &str = "SELECT count(*) FROM actor_type";
 
-pub(super) const IDEMPOTENCY: &str = "SELECT request_digest, content_type, body, error_source, \
-     error_code, error_detail, at FROM idempotency WHERE actor_type = ?1 AND actor_id = ?2 AND key = ?3";
+pub(super) const IDEMPOTENCY: &str = "SELECT request_digest, at, message_id, content_type, body, \
+     error_source, error_code, error_detail, error_data FROM idempotency \
+     WHERE actor_type = ?1 AND actor_id = ?2 AND key = ?3";
+
+/// Columns of a line of the list of dead letters.
+macro_rules! dead_letter_line {
+    () => {
+        "SELECT actor_type, actor_id, message_id, method, content_type, octet_length(body), origin_kind, \
+         origin_type, origin_id, origin_name, attempt, died_at, error FROM dead_letter "
+    };
+}
 
 /// Letters after `?1`; any id comes after an empty blob.
-pub(super) const DEAD_LETTERS: &str = "SELECT actor_type, actor_id, message_id, method, content_type, \
+pub(super) const DEAD_LETTERS: &str =
+    concat!(dead_letter_line!(), "WHERE message_id > ?1 ORDER BY message_id LIMIT ?2");
+
+/// Those to actors of the type `?3`.
+pub(super) const DEAD_LETTERS_OF_TYPE: &str =
+    concat!(dead_letter_line!(), "WHERE actor_type = ?3 AND message_id > ?1 ORDER BY message_id LIMIT ?2");
+
+pub(super) const DEAD_LETTER: &str = "SELECT actor_type, actor_id, message_id, method, content_type, \
      body, origin_kind, origin_type, origin_id, origin_name, attempt, died_at, error FROM dead_letter \
-     WHERE message_id > ?1 ORDER BY message_id LIMIT ?2";
+     WHERE message_id = ?1";
+
+pub(super) const COUNT_DEAD_LETTERS: &str =
+    "SELECT count(*) FROM dead_letter WHERE actor_type = ?1 AND actor_id = ?2";
+
+/// Makes the letter `?1` a message sent at `?2`, due at once and never delivered.
+pub(super) const RETRY_DEAD_LETTER: &str = "INSERT OR REPLACE INTO mailbox (actor_type, actor_id, due_at, \
+     message_id, method, content_type, body, origin_kind, origin_type, origin_id, origin_name, attempt, \
+     sent_at, wake_at) SELECT actor_type, actor_id, 0, message_id, method, content_type, body, \
+     origin_kind, origin_type, origin_id, origin_name, 1, ?2, 0 FROM dead_letter WHERE message_id = ?1";
+
+pub(super) const REMOVE_DEAD_LETTER: &str = "DELETE FROM dead_letter WHERE message_id = ?1";
+
+/// The `?2` oldest records made at `?1` or before.
+pub(super) const FORGET_IDEMPOTENCY: &str = "DELETE FROM idempotency WHERE rowid IN \
+     (SELECT rowid FROM idempotency WHERE at <= ?1 ORDER BY at LIMIT ?2)";

@@ -1,29 +1,110 @@
-//! Records that outlive their turn: replies kept for repeats of a request, and dead letters.
+//! Records that outlive their turn: answers kept for repeats of a request, and dead letters.
 
-use greenroom_core::store::{DeadLetter, IdempotencyRecord, StoreResult};
-use greenroom_core::{Address, MessageId};
+use greenroom_core::store::{DeadLetter, DeadLetterSummary, StoreResult};
+use greenroom_core::{ActorType, Address, IdempotencyKey, IdempotencyRecord, MessageId, Timestamp};
+use sqlx::sqlite::SqliteConnection;
 
 use super::rows::{self, Columns};
 use super::statement::Value;
 use super::{SqliteStore, query};
 
+fn count(limit: usize) -> Value {
+    Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX))
+}
+
+fn id(id: MessageId) -> Value {
+    Value::from(&id.as_bytes()[..])
+}
+
 impl SqliteStore {
-    /// The record kept of a request under that idempotency key.
-    pub async fn idempotency_record(
+    pub(super) async fn find_idempotency(
         &self,
         address: &Address,
-        key: &str,
+        key: &IdempotencyKey,
     ) -> StoreResult<Option<IdempotencyRecord>> {
-        let names = [address.actor_type.as_str().into(), address.id.as_str().into(), key.into()];
+        let names = [address.actor_type.as_str().into(), address.id.as_str().into(), key.as_str().into()];
         let found = self.rows(query::IDEMPOTENCY, names).await?;
         self.decoded(|| found.first().map(|row| rows::idempotency(key, Columns::from(row, 0))).transpose())
     }
 
-    /// Dead letters by message id, after `after`.
-    pub async fn dead_letters(&self, after: Option<MessageId>, limit: usize) -> StoreResult<Vec<DeadLetter>> {
-        let after = Value::Blob(after.map_or(Vec::new(), |id| id.as_bytes().to_vec()));
-        let limit = Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
-        let found = self.rows(query::DEAD_LETTERS, [after, limit]).await?;
-        self.decoded(|| found.iter().map(|row| rows::dead_letter(Columns::from(row, 0))).collect())
+    pub(super) async fn remove_idempotency(&self, until: Timestamp, limit: usize) -> StoreResult<usize> {
+        let (until, limit) = (until.unix_ms() as i64, i64::try_from(limit).unwrap_or(i64::MAX));
+        self.write(move |connection| {
+            Box::pin(async move {
+                let forgotten = sqlx::query(query::FORGET_IDEMPOTENCY)
+                    .bind(until)
+                    .bind(limit)
+                    .execute(connection)
+                    .await?;
+                Ok(forgotten.rows_affected() as usize)
+            })
+        })
+        .await
     }
+
+    pub(super) async fn list_dead_letters(
+        &self,
+        actor_type: Option<&ActorType>,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<DeadLetterSummary>> {
+        let bounds = [after.map_or(Value::Blob(Vec::new()), id), count(limit)];
+        let found = match actor_type {
+            None => self.rows(query::DEAD_LETTERS, bounds).await?,
+            Some(name) => {
+                let bounds = bounds.into_iter().chain([name.as_str().into()]);
+                self.rows(query::DEAD_LETTERS_OF_TYPE, bounds).await?
+            }
+        };
+        self.decoded(|| found.iter().map(|row| rows::dead_letter_summary(Columns::from(row, 0))).collect())
+    }
+
+    pub(super) async fn find_dead_letter(&self, letter: MessageId) -> StoreResult<Option<DeadLetter>> {
+        let found = self.rows(query::DEAD_LETTER, [id(letter)]).await?;
+        self.decoded(|| found.first().map(|row| rows::dead_letter(Columns::from(row, 0))).transpose())
+    }
+
+    pub(super) async fn dead_letters_of(&self, address: &Address) -> StoreResult<u64> {
+        let names = [address.actor_type.as_str().into(), address.id.as_str().into()];
+        let found = self.rows(query::COUNT_DEAD_LETTERS, names).await?;
+        self.decoded(|| found.first().map_or(Ok(0), |row| Columns::from(row, 0).count()))
+    }
+
+    pub(super) async fn revive(&self, letter: MessageId, now: Timestamp) -> StoreResult<Option<Address>> {
+        self.write(move |connection| Box::pin(revive(connection, letter, now))).await
+    }
+
+    pub(super) async fn delete_dead_letter(&self, letter: MessageId) -> StoreResult<bool> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                let removed = sqlx::query(query::REMOVE_DEAD_LETTER)
+                    .bind(letter.as_bytes().to_vec())
+                    .execute(connection)
+                    .await?;
+                Ok(removed.rows_affected() > 0)
+            })
+        })
+        .await
+    }
+}
+
+/// Only one at a time is at work on the connection, so what was read stays so until it is changed.
+async fn revive(
+    connection: &mut SqliteConnection,
+    letter: MessageId,
+    now: Timestamp,
+) -> sqlx::Result<Option<Address>> {
+    let id = letter.as_bytes().to_vec();
+    let found = sqlx::query(query::DEAD_LETTER).bind(&id).fetch_optional(&mut *connection).await?;
+    let Some(row) = found else { return Ok(None) };
+    let to = rows::dead_letter(Columns::from(&row, 0))?.to;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    sqlx::query(query::RETRY_DEAD_LETTER)
+        .bind(&id)
+        .bind(now.unix_ms() as i64)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(query::REMOVE_DEAD_LETTER).bind(&id).execute(&mut *connection).await?;
+    sqlx::query("COMMIT").execute(connection).await?;
+    Ok(Some(to))
 }

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use greenroom_core::store::{DeadLetter, IdempotencyRecord, Reminder, StoredMessage};
+use greenroom_core::idempotency::Answer;
+use greenroom_core::store::{DeadLetter, DeadLetterSummary, Reminder, StoredMessage};
 use greenroom_core::{
-    ActorId, ActorType, Address, Code, Digest, Error, Message, MessageId, Method, Origin, Payload, Schedule,
-    Timestamp,
+    ActorId, ActorType, Address, Code, Digest, Error, IdempotencyKey, IdempotencyRecord, Message, MessageId,
+    Method, Origin, Payload, Schedule, Timestamp,
 };
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
@@ -155,7 +156,7 @@ pub(super) fn message(to: &Address, row: &SqliteRow) -> sqlx::Result<StoredMessa
     Ok(StoredMessage { to: to.clone(), message, due_at, sent_at, wake_at })
 }
 
-/// A row of the list of dead letters.
+/// A row of one dead letter.
 pub(super) fn dead_letter(mut columns: Columns<'_>) -> sqlx::Result<DeadLetter> {
     Ok(DeadLetter {
         to: Address { actor_type: columns.actor_type()?, id: columns.actor_id()? },
@@ -165,23 +166,49 @@ pub(super) fn dead_letter(mut columns: Columns<'_>) -> sqlx::Result<DeadLetter> 
     })
 }
 
+/// A row of the list of dead letters.
+pub(super) fn dead_letter_summary(mut columns: Columns<'_>) -> sqlx::Result<DeadLetterSummary> {
+    Ok(DeadLetterSummary {
+        to: Address { actor_type: columns.actor_type()?, id: columns.actor_id()? },
+        id: columns.message_id()?,
+        method: columns.method()?,
+        content_type: columns.text()?.into(),
+        body_bytes: columns.count()?,
+        origin: columns.origin()?,
+        attempts: columns.small()?,
+        died_at: columns.moment()?,
+        error: columns.text()?.to_owned(),
+    })
+}
+
 /// A row of what is kept under `key`.
-pub(super) fn idempotency(key: &str, mut columns: Columns<'_>) -> sqlx::Result<IdempotencyRecord> {
-    let request_digest = columns.digest()?;
-    let (content_type, body) = (columns.optional_text()?, columns.optional_bytes()?);
-    let (source, code, detail) =
-        (columns.optional_text()?, columns.optional_text()?, columns.optional_text()?);
-    let reply = match (content_type, body, source, code, detail) {
-        (Some(content_type), Some(body), None, None, None) => Ok(Payload::new(content_type, body.to_vec())),
-        (None, None, Some(source), Some(code), Some(detail)) => {
+pub(super) fn idempotency(key: &IdempotencyKey, mut columns: Columns<'_>) -> sqlx::Result<IdempotencyRecord> {
+    let (request_digest, at) = (columns.digest()?, columns.moment()?);
+    let (message_id, content_type, body) =
+        (columns.optional_bytes()?, columns.optional_text()?, columns.optional_bytes()?);
+    let (source, code, detail, data) = (
+        columns.optional_text()?,
+        columns.optional_text()?,
+        columns.optional_text()?,
+        columns.optional_bytes()?,
+    );
+    let answer = match (message_id, content_type, body, source, code, detail) {
+        (Some(id), None, None, None, None, None) => {
+            Answer::Accepted(MessageId::from_bytes(id.try_into().map_err(invalid)?))
+        }
+        (None, Some(content_type), Some(body), None, None, None) => {
+            Answer::Replied(Payload::new(content_type, body.to_vec()))
+        }
+        (None, None, None, Some(source), Some(code), Some(detail)) => {
             // Two codes may have the same text when their sources differ.
             let same = |known: &&Code| known.source().as_str() == source && known.as_str() == code;
             let code = Code::ALL.iter().find(same).ok_or_else(|| invalid(InvalidColumn("error code")))?;
-            Err(Error::new(*code, detail))
+            let data = data.map(Bytes::copy_from_slice);
+            Answer::Refused(Error { data, ..Error::new(*code, detail) })
         }
-        _ => return Err(invalid(InvalidColumn("reply"))),
+        _ => return Err(invalid(InvalidColumn("answer"))),
     };
-    Ok(IdempotencyRecord { key: key.to_owned(), request_digest, reply, at: columns.moment()? })
+    Ok(IdempotencyRecord { key: key.clone(), request_digest, answer, at })
 }
 
 /// The last of [`reminder_columns`].

@@ -10,19 +10,21 @@ use super::{SqliteStore, query};
 /// Tables with rows of actors that count as something stored.
 const IN_USE: &str = "SELECT EXISTS (SELECT 1 FROM state WHERE actor_type = ?1) \
      OR EXISTS (SELECT 1 FROM mailbox WHERE actor_type = ?1) \
-     OR EXISTS (SELECT 1 FROM reminder WHERE actor_type = ?1)";
+     OR EXISTS (SELECT 1 FROM reminder WHERE actor_type = ?1) \
+     OR EXISTS (SELECT 1 FROM dead_letter WHERE actor_type = ?1)";
 
 /// All that actors of a type have stored.
-const PURGE_TYPE: [&str; 5] = [
+const PURGE_TYPE: [&str; 4] = [
     "DELETE FROM state WHERE actor_type = ?1",
     "DELETE FROM mailbox WHERE actor_type = ?1",
     "DELETE FROM reminder WHERE actor_type = ?1",
-    "DELETE FROM idempotency WHERE actor_type = ?1",
     "DELETE FROM dead_letter WHERE actor_type = ?1",
 ];
 
-/// A type, its versions, and the components that no version has any more.
-const REMOVE_TYPE: [&str; 3] = [
+/// A type, its versions, the components that no version has any more, and what was kept for repeats of
+/// requests: another component under that name would not have given those answers.
+const REMOVE_TYPE: [&str; 4] = [
+    "DELETE FROM idempotency WHERE actor_type = ?1",
     "DELETE FROM component_version WHERE actor_type = ?1",
     "DELETE FROM actor_type WHERE name = ?1",
     "DELETE FROM component WHERE NOT EXISTS \

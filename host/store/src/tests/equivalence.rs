@@ -3,21 +3,24 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use greenroom_core::idempotency::Answer;
 use greenroom_core::store::{
-    DeadLetter, IdempotencyRecord, MailChange, MailKey, Reminder, Store, StoredMessage, WriteSet,
+    DeadLetter, MailChange, MailKey, Remember, Reminder, Store, StoredMessage, WriteSet,
 };
 use greenroom_core::{
-    Address, Code, Digest, Error, Message, MessageId, Method, Origin, Payload, Schedule, Timestamp,
+    ActorType, Address, Code, Digest, Error, IdempotencyKey, IdempotencyRecord, Message, MessageId, Method,
+    Origin, Payload, Schedule, Timestamp,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::open;
-use crate::{ModelStore, SqliteStore};
+use crate::ModelStore;
 
 const IDS: [&str; 5] = ["a", "a%", "'; DROP TABLE state; --", "ключ", "a\u{10FFFF}"];
 const KEYS: [&str; 7] = ["", "a", "a\0", "a%", "a_", "aé", "\u{10FFFF}"];
+const IDEMPOTENCY_KEYS: [&str; 5] = ["a", "A", "b c", "%", "~"];
 const MOMENTS: std::ops::Range<u64> = 0..6;
 
 fn addresses() -> Vec<Address> {
@@ -117,16 +120,22 @@ fn mail_change() -> impl Strategy<Value = MailChange> {
     ]
 }
 
-fn idempotency() -> impl Strategy<Value = IdempotencyRecord> {
-    let reply = prop_oneof![
-        payload().prop_map(Ok),
-        select(Code::ALL).prop_map(|code| Err(Error::new(code, "detail"))),
+fn idempotency() -> impl Strategy<Value = Remember> {
+    let data = proptest::option::of(vec(any::<u8>(), 0..10).prop_map(Bytes::from));
+    let answer = prop_oneof![
+        payload().prop_map(Answer::Replied),
+        (select(Code::ALL), data)
+            .prop_map(|(code, data)| Answer::Refused(Error { data, ..Error::new(code, "detail") })),
+        id().prop_map(Answer::Accepted),
     ];
-    (select(&KEYS[..]), reply, moment()).prop_map(|(key, reply, at)| IdempotencyRecord {
-        key: key.into(),
-        request_digest: Digest::of(key.as_bytes()),
-        reply,
-        at,
+    (select(&IDEMPOTENCY_KEYS[..]), answer, moment(), 1..5_u32).prop_map(|(key, answer, at, newest)| {
+        let record = IdempotencyRecord {
+            key: IdempotencyKey::new(key).unwrap(),
+            request_digest: Digest::of(key.as_bytes()),
+            answer,
+            at,
+        };
+        Remember { record, newest }
     })
 }
 
@@ -192,16 +201,52 @@ async fn assert_same(one: &impl Store, other: &impl Store) {
         }
     }
     same!(store => store.latest_message_id());
+    for actor_type in ["task", "task2"].map(|name| ActorType::new(name).unwrap()) {
+        same!(store => store.dead_letters(Some(&actor_type), None, 100));
+        same!(store => store.dead_letters(Some(&actor_type), Some(MessageId::from_bytes([0x30; 16])), 2));
+    }
+    same!(store => store.dead_letters(None, None, 3));
+    for letter in one.dead_letters(None, None, 100).await.unwrap() {
+        same!(store => store.dead_letter(letter.id));
+    }
+    for address in &addresses() {
+        same!(store => store.count_dead_letters(address));
+        for key in IDEMPOTENCY_KEYS.map(|key| IdempotencyKey::new(key).unwrap()) {
+            same!(store => store.idempotency_record(address, &key));
+        }
+    }
 }
 
-/// Asserts the same of what [`Store`] does not read back.
-async fn assert_same_records(sqlite: &SqliteStore, model: &ModelStore) {
-    let letters = sqlite.dead_letters(None, 1_000).await.unwrap();
-    assert_eq!(letters, model.dead_letters());
-    for address in &addresses() {
-        for key in KEYS {
-            let record = sqlite.idempotency_record(address, key).await.unwrap();
-            assert_eq!(record, model.idempotency_record(address, key));
+/// What people do to records between turns.
+#[derive(Clone, Debug)]
+enum ByHand {
+    Forget(Timestamp),
+    Retry(MessageId, Timestamp),
+    Remove(MessageId),
+}
+
+fn by_hand() -> impl Strategy<Value = ByHand> {
+    prop_oneof![
+        moment().prop_map(ByHand::Forget),
+        (id(), moment()).prop_map(|(id, now)| ByHand::Retry(id, now)),
+        id().prop_map(ByHand::Remove),
+    ]
+}
+
+/// Does the same to both, with the same answer.
+async fn do_by_hand(one: &impl Store, other: &impl Store, change: &ByHand) {
+    match change {
+        ByHand::Forget(until) => {
+            let forgotten = one.forget_idempotency(*until, 1_000).await.unwrap();
+            assert_eq!(other.forget_idempotency(*until, 1_000).await, Ok(forgotten));
+        }
+        ByHand::Retry(id, now) => {
+            let to = one.retry_dead_letter(*id, *now).await.unwrap();
+            assert_eq!(other.retry_dead_letter(*id, *now).await, Ok(to));
+        }
+        ByHand::Remove(id) => {
+            let removed = one.remove_dead_letter(*id).await.unwrap();
+            assert_eq!(other.remove_dead_letter(*id).await, Ok(removed));
         }
     }
 }
@@ -210,16 +255,21 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_same_turns_leave_the_same_in_both(batches in vec(vec(write_set(), 0..12), 1..6)) {
+    fn the_same_turns_leave_the_same_in_both(
+        batches in vec((vec(write_set(), 0..12), proptest::option::of(by_hand())), 1..6),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let directory = tempfile::tempdir().unwrap();
             let (sqlite, model) = (open(directory.path()).await, ModelStore::new());
-            for batch in &batches {
+            for (batch, change) in &batches {
                 sqlite.commit(batch).await.unwrap();
                 model.commit(batch).await.unwrap();
                 assert_same(&sqlite, &model).await;
-                assert_same_records(&sqlite, &model).await;
+                if let Some(change) = change {
+                    do_by_hand(&sqlite, &model, change).await;
+                    assert_same(&sqlite, &model).await;
+                }
             }
             sqlite.close().await;
             let reopened = open(directory.path()).await;

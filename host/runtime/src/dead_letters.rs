@@ -1,0 +1,81 @@
+//! Dead letters, for people to look at, deliver again or remove. [`delivery`](crate::delivery) makes
+//! them.
+
+use std::sync::Arc;
+
+use greenroom_core::store::{DeadLetter, DeadLetterSummary};
+use greenroom_core::{ActorType, Code, Error, MessageId, Timestamp};
+
+use crate::dispatch::Dispatch;
+use crate::node::Node;
+
+/// Which dead letters to list. The list is in the order in which the messages were sent.
+#[derive(Clone, Debug, Default)]
+pub struct DeadLetterQuery {
+    /// Only to actors of this type.
+    pub actor_type: Option<ActorType>,
+    /// Only those after this one.
+    pub after: Option<MessageId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Node {
+    /// Dead letters, by message id.
+    pub async fn dead_letters(&self, query: &DeadLetterQuery) -> Result<Vec<DeadLetterSummary>, Error> {
+        let DeadLetterQuery { actor_type, after, limit } = query;
+        Ok(self.dispatch.store.dead_letters(actor_type.as_ref(), *after, *limit).await?)
+    }
+
+    /// One dead letter.
+    ///
+    /// # Errors
+    /// `not-found`.
+    pub async fn dead_letter(&self, id: MessageId) -> Result<DeadLetter, Error> {
+        self.dispatch.store.dead_letter(id).await?.ok_or_else(|| unknown(id))
+    }
+
+    /// Puts a dead letter back into the mailbox it came from, as if it had never been delivered. It
+    /// goes back once, however many ask for that at once; the others are told that there is none.
+    ///
+    /// # Errors
+    /// `not-found`; `mailbox-full` and `unknown-actor-type`, and then the letter stays.
+    pub async fn retry_dead_letter(&self, id: MessageId) -> Result<(), Error> {
+        self.check_not_draining()?;
+        let dispatch = Arc::clone(&self.dispatch);
+        // A task of its own, so that whoever is back in a mailbox is also woken.
+        let retried = tokio::spawn(async move { dispatch.retry_dead_letter(id).await }).await;
+        retried.unwrap_or_else(|_| Err(Error::new(Code::Internal, "retrying a dead letter panicked")))
+    }
+
+    /// Removes a dead letter.
+    ///
+    /// # Errors
+    /// `not-found`.
+    pub async fn remove_dead_letter(&self, id: MessageId) -> Result<(), Error> {
+        self.check_not_draining()?;
+        if self.dispatch.store.remove_dead_letter(id).await? { Ok(()) } else { Err(unknown(id)) }
+    }
+}
+
+impl Dispatch {
+    async fn retry_dead_letter(self: &Arc<Self>, id: MessageId) -> Result<(), Error> {
+        let letter = self.store.dead_letter(id).await?.ok_or_else(|| unknown(id))?;
+        self.check_send(&letter.to)?;
+        let now = self.clock.now();
+        let to = self.store.retry_dead_letter(id, now).await?.ok_or_else(|| unknown(id))?;
+        tracing::info!(actor = %to, message_id = %id, "a dead letter goes back into its mailbox");
+        self.count_sent(&to);
+        // Its activation skips the message as long as it does not know that the commit by which it
+        // died is over. When what is committed after that is over, it knows.
+        let _ = self.committer.flush().await;
+        if self.is_draining() || self.hint(&to).is_err() {
+            self.scheduler.note(Timestamp::EPOCH);
+        }
+        Ok(())
+    }
+}
+
+fn unknown(id: MessageId) -> Error {
+    Error::new(Code::NotFound, format!("there is no dead letter {id}; it may have been retried or removed"))
+}
