@@ -314,12 +314,15 @@ bool gr_send_json(gr_context *ctx, gr_address to, const char *method, const gr_s
 
 // ---- Messages to oneself, later ------------------------------------------------------------------------
 
-// When a reminder or a timer fires, counted from now: after `delay_ms`, and then, unless `period_ms` is 0,
-// again and again; at most `repetitions` times in all, unless that is 0.
+// When a reminder or a timer fires, counted from now: after `delay_ms`, and then, if there is a period, again
+// and again; at most `repetitions` times in all, if that is given. What is not 0 is given; `has_…` is for
+// numbers that come from elsewhere, so that the host refuses a 0 instead of taking it for none.
 typedef struct gr_schedule {
   uint64_t delay_ms;
   uint64_t period_ms;
   uint32_t repetitions;
+  bool has_period;
+  bool has_repetitions;
 } gr_schedule;
 
 typedef struct gr_reminder {

@@ -505,8 +505,8 @@ class Context {
     for (std::size_t i = 0; i < found.count; i++) {
       const gr_reminder &each = found.items[i];
       Schedule schedule{each.schedule.delay_ms};
-      if (each.schedule.period_ms != 0) schedule.period_ms = each.schedule.period_ms;
-      if (each.schedule.repetitions != 0) schedule.repetitions = each.schedule.repetitions;
+      if (each.schedule.has_period) schedule.period_ms = each.schedule.period_ms;
+      if (each.schedule.has_repetitions) schedule.repetitions = each.schedule.repetitions;
       list.push_back({std::string(view_of(each.name)), std::string(view_of(each.method)), each.due_in_ms, schedule});
     }
     return list;
@@ -527,7 +527,8 @@ class Context {
   const char *name(std::string_view text) const { return gr_copy_text(ctx_, text_of(text)).data; }
   static gr_address out(const Address &address) { return {text_of(address.actor_type), text_of(address.id)}; }
   static gr_schedule out(const Schedule &schedule) {
-    return {schedule.delay_ms, schedule.period_ms.value_or(0), schedule.repetitions.value_or(0)};
+    return {schedule.delay_ms, schedule.period_ms.value_or(0), schedule.repetitions.value_or(0),
+            schedule.period_ms.has_value(), schedule.repetitions.has_value()};
   }
   template <class T>
   bool payload_out(const T &arguments, gr_payload &payload) const {

@@ -272,8 +272,8 @@ bool gr_send_json(gr_context *ctx, gr_address to, const char *method, const gr_s
 static greenroom_actor_reminders_schedule_t schedule_out(gr_schedule schedule) {
   return (greenroom_actor_reminders_schedule_t){
       .delay_ms = schedule.delay_ms,
-      .period_ms = {schedule.period_ms != 0, schedule.period_ms},
-      .repetitions = {schedule.repetitions != 0, schedule.repetitions},
+      .period_ms = {schedule.has_period || schedule.period_ms != 0, schedule.period_ms},
+      .repetitions = {schedule.has_repetitions || schedule.repetitions != 0, schedule.repetitions},
   };
 }
 
@@ -301,9 +301,11 @@ gr_reminders gr_list_reminders(gr_context *ctx) {
         .name = gr_copy_text(ctx, (gr_text){(const char *)each->name.ptr, each->name.len}),
         .method = gr_copy_text(ctx, (gr_text){(const char *)each->method.ptr, each->method.len}),
         .due_in_ms = each->due_in_ms,
-        .schedule = {each->schedule.delay_ms,
-                     each->schedule.period_ms.is_some ? each->schedule.period_ms.val : 0,
-                     each->schedule.repetitions.is_some ? each->schedule.repetitions.val : 0},
+        .schedule = {.delay_ms = each->schedule.delay_ms,
+                     .has_period = each->schedule.period_ms.is_some,
+                     .period_ms = each->schedule.period_ms.is_some ? each->schedule.period_ms.val : 0,
+                     .has_repetitions = each->schedule.repetitions.is_some,
+                     .repetitions = each->schedule.repetitions.is_some ? each->schedule.repetitions.val : 0},
     };
   }
   gr_reminders list = {reminders, found.len};

@@ -290,7 +290,12 @@ bool greenroom_actor_messaging_send(greenroom_actor_messaging_address_t *to, act
 static bool set_alarm(entry_kind kind, const actor_string_t *name,
                       const greenroom_actor_reminders_schedule_t *schedule, const actor_string_t *method,
                       const greenroom_actor_types_payload_t *payload, actor_string_t *err) {
-  if (schedule->period_ms.is_some && schedule->period_ms.val < PERIOD_MIN_MS) return refuse(err, "period_min");
+  if (schedule->period_ms.is_some && schedule->period_ms.val < PERIOD_MIN_MS) {
+    return refuse(err, "schedule: the period is shorter than 10 ms");
+  }
+  if (schedule->repetitions.is_some && (!schedule->period_ms.is_some || schedule->repetitions.val == 0)) {
+    return refuse(err, "schedule: repetitions need a period, and at least one of them");
+  }
   if (find(kind, text_of(name)) == NULL && count_of(kind) == ALARMS) {
     return refuse(err, kind == REMINDER ? "reminders_per_actor" : "timers_per_actor");
   }
@@ -300,8 +305,11 @@ static bool set_alarm(entry_kind kind, const actor_string_t *name,
                  .name = text_of(name),
                  .method = text_of(method),
                  .payload = payload_of(payload),
-                 .schedule = {delay_ms, schedule->period_ms.is_some ? schedule->period_ms.val : 0,
-                              schedule->repetitions.is_some ? schedule->repetitions.val : 0},
+                 .schedule = {.delay_ms = delay_ms,
+                              .has_period = schedule->period_ms.is_some,
+                              .period_ms = schedule->period_ms.is_some ? schedule->period_ms.val : 0,
+                              .has_repetitions = schedule->repetitions.is_some,
+                              .repetitions = schedule->repetitions.is_some ? schedule->repetitions.val : 0},
                  .due_ms = delay_ms > UINT64_MAX - world.now_ms ? UINT64_MAX : world.now_ms + delay_ms};
   add_entry(&alarm);
   return true;
@@ -325,8 +333,8 @@ void greenroom_actor_reminders_list(greenroom_actor_reminders_list_reminder_t *r
         .method = text_to_guest(each->method),
         .due_in_ms = each->due_ms > world.now_ms ? each->due_ms - world.now_ms : 0,
         .schedule = {each->schedule.delay_ms,
-                     {each->schedule.period_ms != 0, each->schedule.period_ms},
-                     {each->schedule.repetitions != 0, each->schedule.repetitions}},
+                     {each->schedule.has_period, each->schedule.period_ms},
+                     {each->schedule.has_repetitions, each->schedule.repetitions}},
     };
   }
 }

@@ -108,6 +108,8 @@ pub const Schedule = struct {
             .delay_ms = schedule.delay_ms,
             .period_ms = schedule.period_ms orelse 0,
             .repetitions = schedule.repetitions orelse 0,
+            .has_period = schedule.period_ms != null,
+            .has_repetitions = schedule.repetitions != null,
         };
     }
 };
@@ -320,8 +322,8 @@ fn reminderOf(each: host.Reminder) Reminder {
         .due_in_ms = each.due_in_ms,
         .schedule = .{
             .delay_ms = schedule.delay_ms,
-            .period_ms = if (schedule.period_ms == 0) null else schedule.period_ms,
-            .repetitions = if (schedule.repetitions == 0) null else schedule.repetitions,
+            .period_ms = if (schedule.has_period) schedule.period_ms else null,
+            .repetitions = if (schedule.has_repetitions) schedule.repetitions else null,
         },
     };
 }

@@ -26,7 +26,13 @@ pub const Origin = extern struct { kind: c_uint, address: Address, name: Text };
 pub const Message = extern struct { id: Text, method: Text, payload: Payload, origin: Origin, attempt: u32 };
 pub const Failure = extern struct { code: c_uint, message: Text };
 pub const CallError = extern struct { kind: c_uint, failure: Failure, detail: Text };
-pub const Schedule = extern struct { delay_ms: u64, period_ms: u64, repetitions: u32 };
+pub const Schedule = extern struct {
+    delay_ms: u64,
+    period_ms: u64,
+    repetitions: u32,
+    has_period: bool,
+    has_repetitions: bool,
+};
 pub const Reminder = extern struct { name: Text, method: Text, due_in_ms: u64, schedule: Schedule };
 pub const Reminders = extern struct { items: [*]const Reminder, count: usize };
 pub const Place = extern struct { outer: ?*const Place, member: Text, index: usize };

@@ -31,10 +31,11 @@ static bool number(gr_context *ctx, words *words, uint64_t *value) {
   return digits.length > 0 || gr_fail(ctx, GR_INVALID_ARGUMENT, "a number is missing");
 }
 
-// A number that may be `-`: 0 then.
-static bool optional_number(gr_context *ctx, words *words, uint64_t *value) {
+// A number that may be `-`; says in `is_given` whether it is one.
+static bool optional_number(gr_context *ctx, words *words, bool *is_given, uint64_t *value) {
   gr_text rest = *words;
-  if (next(&rest).length > 0) return number(ctx, words, value);
+  *is_given = next(&rest).length > 0;
+  if (*is_given) return number(ctx, words, value);
   *words = rest;
   *value = 0;
   return true;
@@ -214,8 +215,9 @@ static bool send(gr_context *ctx, words words, gr_text *result) {
 
 static bool schedule_of(gr_context *ctx, words *words, gr_schedule *schedule) {
   uint64_t repetitions;
-  if (!number(ctx, words, &schedule->delay_ms) || !optional_number(ctx, words, &schedule->period_ms) ||
-      !optional_number(ctx, words, &repetitions)) {
+  if (!number(ctx, words, &schedule->delay_ms) ||
+      !optional_number(ctx, words, &schedule->has_period, &schedule->period_ms) ||
+      !optional_number(ctx, words, &schedule->has_repetitions, &repetitions)) {
     return false;
   }
   schedule->repetitions = (uint32_t)repetitions;
@@ -250,8 +252,8 @@ static bool cancel_timer(gr_context *ctx, words words, gr_text *result) {
   return true;
 }
 
-static const char *number_or_none(gr_context *ctx, uint64_t value) {
-  return value == 0 ? "-" : gr_format(ctx, "%llu", (unsigned long long)value).data;
+static const char *number_or_none(gr_context *ctx, bool is_given, uint64_t value) {
+  return is_given ? gr_format(ctx, "%llu", (unsigned long long)value).data : "-";
 }
 
 static bool reminders(gr_context *ctx, words words, gr_text *result) {
@@ -262,8 +264,9 @@ static bool reminders(gr_context *ctx, words words, gr_text *result) {
     const gr_reminder *each = &found.items[i];
     *result = gr_format(ctx, "%s%s%s %s %llu %llu %s %s", result->data, i == 0 ? "" : "; ", each->name.data,
                         each->method.data, (unsigned long long)each->due_in_ms,
-                        (unsigned long long)each->schedule.delay_ms, number_or_none(ctx, each->schedule.period_ms),
-                        number_or_none(ctx, each->schedule.repetitions));
+                        (unsigned long long)each->schedule.delay_ms,
+                        number_or_none(ctx, each->schedule.has_period, each->schedule.period_ms),
+                        number_or_none(ctx, each->schedule.has_repetitions, each->schedule.repetitions));
   }
   return true;
 }

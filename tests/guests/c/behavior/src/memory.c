@@ -1,0 +1,3 @@
+// Memory, the same for both guests.
+
+#include "../../script/memory.c"
