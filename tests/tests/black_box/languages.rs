@@ -1,5 +1,5 @@
 //! An actor type is the same to its callers in whatever language it is written: the example `task` in
-//! Rust, Python and TypeScript answers one scenario alike, speaks to a `chat` in Rust, and takes over
+//! Rust, Go, Python and TypeScript answers one scenario alike, speaks to a `chat` in Rust, and takes over
 //! the state that another language left.
 
 use anyhow::Context as _;
@@ -10,7 +10,7 @@ use greenroom_tests::host::Host;
 use serde_json::{Value, json};
 
 /// The languages, in the order in which they take over from each other.
-const LANGUAGES: [&str; 4] = ["rust", "python", "typescript", "rust-again"];
+const LANGUAGES: [&str; 5] = ["rust", "go", "python", "typescript", "rust-again"];
 
 fn component(language: &str) -> anyhow::Result<Vec<u8>> {
     if language.starts_with("rust") {

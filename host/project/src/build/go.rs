@@ -17,7 +17,8 @@ pub(super) fn build(build: &Build<'_>, settings: &Go) -> Result<PathBuf, Project
     Step::new(build.title(), &go, build.folder())
         .env("GOOS", "wasip1")
         .env("GOARCH", "wasm")
-        .args(["build", "-buildmode=c-shared", "-ldflags=-s -w", "-o"])
+        // With the names of functions, for the stack of a trap, and without the paths of this machine.
+        .args(["build", "-trimpath", "-buildmode=c-shared", "-o"])
         .args([&core])
         .args(["."])
         .run(build.progress)?;

@@ -85,8 +85,8 @@ func Allocate(pinner *runtime.Pinner, size, _ uintptr) unsafe.Pointer {
 	return room
 }
 
-// early serves the calls that come before the runtime has run its initialisers: the state of the adapter
-// between WASI's two versions, and the environment.
+// early serves the calls that come before the runtime has run its initialisers: those of the adapter between
+// WASI's two versions, whose own state is 64 KiB.
 var (
 	early     [192 << 10]byte
 	earlyUsed uintptr
@@ -105,7 +105,7 @@ func cabiRealloc(_ unsafe.Pointer, oldSize, align, size uintptr) unsafe.Pointer 
 	at := (start + earlyUsed + align - 1) &^ (align - 1)
 	earlyUsed = at + size - start
 	if earlyUsed > uintptr(len(early)) {
-		panic("the environment is too large")
+		panic("the adapter asks for more than it should")
 	}
 	return unsafe.Pointer(at)
 }
