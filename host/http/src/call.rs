@@ -77,8 +77,7 @@ where
 
 /// The response to a request with a key: a repeat's says so, and is otherwise that of the first.
 fn once<T>(Once { outcome, repeated }: Once<T>, respond: impl FnOnce(T) -> Response) -> Response {
-    let mut response =
-        outcome.map_or_else(|error| Problem::from(error).into_response(), |answer| respond(answer));
+    let mut response = outcome.map_or_else(|error| Problem::from(error).into_response(), respond);
     if repeated {
         idempotency::mark_repeated(&mut response);
     }

@@ -144,7 +144,6 @@ async fn when_the_outcome_is_unknown_a_repeat_tells_the_truth() {
     world.store.plan_next_commits(1, CommitFault::Refused(StoreError::Unknown("as planned".into())));
     assert_eq!(first(world.call_once("a", "append", "y", "l").await), Err(Code::OutcomeUnknown));
     assert_eq!(first(world.call_once("a", "append", "y", "l").await), Ok("x y".into()));
-    // A message that was stored all the same is delivered without waiting for a restart.
     world.store.plan_next_commits(1, unknown());
     assert_eq!(first(world.send_once("b", "append", "z", 0, "m").await), Err(Code::OutcomeUnknown));
     assert!(repeat(world.send_once("b", "append", "z", 0, "m").await).is_ok());

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use greenroom_core::store::StoreError;
 use greenroom_core::{Code, Limits};
+use greenroom_store::CommitFault;
 
 use super::scripted::script;
 use super::world::{World, actor, limits, toolbox};
@@ -56,6 +58,16 @@ async fn what_was_sent_before_a_crash_takes_effect_once_after_it() {
     world.crash().await;
     tokio::time::sleep(Duration::from_secs(70)).await;
     world.until_list("a", &["durable", "delayed"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_of_which_the_store_did_not_say_that_it_has_it_is_delivered_if_it_has() {
+    let world = World::start().await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    world.store.plan_next_commits(1, CommitFault::AppliedBut(StoreError::Unknown("as planned".into())));
+    assert_eq!(world.send("a", "append", "x", 0).await.unwrap_err().code, Code::OutcomeUnknown);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(world.call("a", "list", "").await.unwrap(), "x");
 }
 
 #[tokio::test(start_paused = true)]

@@ -44,7 +44,7 @@ async fn repeats<T: PartialEq + std::fmt::Debug>(
     let mut patience = patience.into_iter();
     let mut answer = None;
     loop {
-        let wait = patience.next().unwrap_or(Duration::from_secs(60));
+        let wait = patience.next().unwrap_or(Duration::from_mins(1));
         match tokio::time::timeout(wait, ask()).await {
             Ok(crate::Once { outcome: Ok(given), repeated }) => match answer {
                 None => answer = Some(given),

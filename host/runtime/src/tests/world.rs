@@ -218,7 +218,8 @@ pub(crate) async fn toolbox(scene: Scene) -> Answer {
     let body = String::from_utf8(scene.message.payload.body.to_vec()).unwrap();
     let words: Vec<&str> = body.split(' ').collect();
     match scene.message.method.as_str() {
-        "append" => append(&scene, &body).await,
+        "append_unless_there" if !list(&scene).await?.is_empty() => fails("there is a list"),
+        "append" | "append_unless_there" => append(&scene, &body).await,
         "append_after" => {
             tokio::time::sleep(Duration::from_millis(words[0].parse().unwrap())).await;
             append(&scene, words[1]).await
@@ -235,8 +236,6 @@ pub(crate) async fn toolbox(scene: Scene) -> Answer {
             append(&scene, &body).await?.unwrap();
             panic!("as asked");
         }
-        "append_unless_there" if !list(&scene).await?.is_empty() => fails("there is a list"),
-        "append_unless_there" => append(&scene, &body).await,
         "poison" => fails(format!("poison {body}")),
         "list" => answer(list(&scene).await?),
         "call" => call(&scene, &words).await,
