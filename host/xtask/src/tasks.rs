@@ -19,6 +19,19 @@ pub(crate) fn build(release: bool) -> anyhow::Result<()> {
     host_step(release).run()
 }
 
+fn bindings_step(options: &[&str]) -> anyhow::Result<Step> {
+    python::GO.ensure()?;
+    // Where its formatter is.
+    let go = std::fs::canonicalize(python::package("go")?)?.join("bin");
+    let mut arguments = vec!["run", "--quiet", "-p", "greenroom-bindings", "--"];
+    arguments.extend(options);
+    Ok(Step::cargo("bindings that are checked in", &arguments).on_path(&go))
+}
+
+pub(crate) fn bindings() -> anyhow::Result<()> {
+    bindings_step(&[])?.run()
+}
+
 pub(crate) fn demo(options: &[String]) -> anyhow::Result<()> {
     guests::build(&[Language::Rust])?;
     // The same build that the tests use: what it stands on is optimised in it too.
@@ -57,6 +70,7 @@ fn test_steps(black_box_only: bool, options: &[String]) -> anyhow::Result<Vec<St
         let unit = ["test", "--workspace", "--exclude", "greenroom-tests", "--no-fail-fast"];
         steps.push(separated(Step::cargo("unit, contract and doc tests", &unit)));
         if options.is_empty() {
+            steps.push(bindings_step(&["--check"])?);
             steps.extend(python::checks());
             steps.extend(javascript::checks(&guests::find(&[Language::TypeScript, Language::JavaScript])?));
         }
