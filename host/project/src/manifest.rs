@@ -252,9 +252,11 @@ fn python(table: PythonTable) -> Result<Python, String> {
         (Some(class), None, None) => PythonEntry::Class(class),
         (None, Some(module), Some(contract)) => PythonEntry::Module(module, contract),
         _ => {
-            return Err("[python] needs either `class`, \"module:Class\" of an actor written with the SDK, or \
+            return Err(
+                "[python] needs either `class`, \"module:Class\" of an actor written with the SDK, or \
                         `module` and `wit` of one written without"
-                .to_owned());
+                    .to_owned(),
+            );
         }
     };
     Ok(Python { entry, path: table.path })
@@ -281,15 +283,18 @@ mod tests {
 
     #[test]
     fn a_manifest_says_what_to_build() {
-        let manifest =
-            Manifest::parse("[actor]\nname = \"task\"\nlanguage = \"python\"\n[python]\nclass = \"task:Task\"").unwrap();
+        let manifest = Manifest::parse(
+            "[actor]\nname = \"task\"\nlanguage = \"python\"\n[python]\nclass = \"task:Task\"",
+        )
+        .unwrap();
         assert_eq!(manifest.name.to_string(), "task");
         let Settings::Python(python) = manifest.settings else { panic!("not Python") };
         assert!(matches!(python.entry, PythonEntry::Class(class) if class == "task:Task"));
 
         let text = "[actor]\nname = \"a\"\nlanguage = \"javascript\"\n[javascript]\nentry = \"a.js\"\n";
         for (engine, expected) in [("", "quickjs"), ("engine = \"spidermonkey\"", "spidermonkey")] {
-            let Settings::Script(language, script) = Manifest::parse(&format!("{text}{engine}")).unwrap().settings
+            let Settings::Script(language, script) =
+                Manifest::parse(&format!("{text}{engine}")).unwrap().settings
             else {
                 panic!("not JavaScript")
             };

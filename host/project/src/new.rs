@@ -89,17 +89,31 @@ mod tests {
             let at = folder.path().join(language.name());
             create(language, &"shopping-list".parse().unwrap(), &at).unwrap();
             let project = Project::open(&at).unwrap();
-            assert_eq!((project.name().to_string().as_str(), project.language()), ("shopping-list", language));
+            assert_eq!(
+                (project.name().to_string().as_str(), project.language()),
+                ("shopping-list", language)
+            );
             for (path, text) in all_text(&at) {
                 assert!(!text.contains(PLACEHOLDER) && !path.contains(PLACEHOLDER), "{path}");
             }
             let readme = fs::read_to_string(at.join("README.md")).unwrap();
             let chapters: Vec<&str> = readme.lines().filter(|line| line.starts_with("## ")).collect();
-            assert_eq!(chapters, ["## Install", "## Write", "## Test", "## Build", "## Deploy"], "{language}");
-            assert!(readme.contains("greenroom deploy shopping-list target/shopping-list.wasm"), "{language}");
+            assert_eq!(
+                chapters,
+                ["## Install", "## Write", "## Test", "## Build", "## Deploy"],
+                "{language}"
+            );
+            assert!(
+                readme.contains("greenroom deploy shopping-list target/shopping-list.wasm"),
+                "{language}"
+            );
             assert!(at.join(VENDOR).join("wit/actor.wit").is_file());
         }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), Language::ALL.len(), "something was left over");
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            Language::ALL.len(),
+            "something was left over"
+        );
     }
 
     #[test]

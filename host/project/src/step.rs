@@ -71,9 +71,11 @@ impl Step {
 
     /// As one would type it.
     fn command_line(&self) -> String {
-        let path = self.first_on_path.iter().map(|folder| format!("PATH={}:$PATH", quoted(folder.as_os_str())));
+        let path =
+            self.first_on_path.iter().map(|folder| format!("PATH={}:$PATH", quoted(folder.as_os_str())));
         let environment = self.environment.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
-        let words = std::iter::once(self.program.as_os_str()).chain(self.arguments.iter().map(OsString::as_os_str));
+        let words =
+            std::iter::once(self.program.as_os_str()).chain(self.arguments.iter().map(OsString::as_os_str));
         let words = path.chain(environment).chain(words.map(quoted)).collect::<Vec<_>>().join(" ");
         format!("cd {} && {words}", quoted(self.folder.as_os_str()))
     }
@@ -97,7 +99,8 @@ impl Step {
             let said = threads.spawn(|| listen(stderr, progress));
             (read(stdout), said.join().unwrap_or_default())
         });
-        let status = child.wait().with_context(|| format!("could not wait for {}", self.program.display()))?;
+        let status =
+            child.wait().with_context(|| format!("could not wait for {}", self.program.display()))?;
         if status.success() {
             return Ok(answer);
         }

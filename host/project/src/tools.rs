@@ -104,8 +104,9 @@ impl Tools {
         let row = tool.row();
         let missing = |what: String| ProjectError::Missing { what, install: row.install.to_owned() };
         if let Some(named) = self.named.get(&tool) {
-            return which::which_in(named, Some(&self.path), folder)
-                .map_err(|_| missing(format!("{} names {}, which is no program", row.variable, named.display())));
+            return which::which_in(named, Some(&self.path), folder).map_err(|_| {
+                missing(format!("{} names {}, which is no program", row.variable, named.display()))
+            });
         }
         let own = folder.join(".venv/bin");
         let places = [Some(own.as_os_str()), Some(self.path.as_os_str())];

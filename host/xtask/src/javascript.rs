@@ -16,6 +16,15 @@ use crate::python;
 use crate::steps::{self, Step};
 
 const SDK: &str = "sdk/js";
+/// What the SDK is made of.
+pub(crate) const SDK_SOURCES: [&str; 6] = [
+    "sdk/js/bin",
+    "sdk/js/scripts",
+    "sdk/js/src",
+    "sdk/js/package.json",
+    "sdk/js/package-lock.json",
+    "sdk/js/tsconfig.build.json",
+];
 const CONTRACT: &str = "wit";
 /// Where Node and npm are when they had to be installed.
 const NODE: &str = ".tools/node/bin";
@@ -32,7 +41,7 @@ pub(crate) fn ensure() -> anyhow::Result<PathBuf> {
     }
     // The contract is the last thing that is put into the package.
     let built = Path::new(SDK).join("wit/actor.wit");
-    if !is_newer(&built, &[SDK, CONTRACT])? {
+    if !is_newer(&built, &[&SDK_SOURCES[..], &[CONTRACT]].concat())? {
         npm("build the SDK for TypeScript", SDK, &["run", "build"]).run()?;
     }
     Ok(node)

@@ -42,18 +42,12 @@ pub(crate) const NODE: Wheels = Wheels {
 };
 
 /// What compiles C, C++ and Zig.
-pub(crate) const ZIG: Wheels = Wheels {
-    title: "Zig",
-    lock: "host/xtask/locks/zig.lock",
-    installed: ".tools/python/installed-zig.lock",
-};
+pub(crate) const ZIG: Wheels =
+    Wheels { title: "Zig", lock: "host/xtask/locks/zig.lock", installed: ".tools/python/installed-zig.lock" };
 
 /// What compiles Go.
-pub(crate) const GO: Wheels = Wheels {
-    title: "Go",
-    lock: "host/xtask/locks/go.lock",
-    installed: ".tools/python/installed-go.lock",
-};
+pub(crate) const GO: Wheels =
+    Wheels { title: "Go", lock: "host/xtask/locks/go.lock", installed: ".tools/python/installed-go.lock" };
 
 impl Wheels {
     /// Installs them, unless they are.
@@ -116,7 +110,8 @@ fn python() -> anyhow::Result<&'static str> {
 
 /// Where a package of wheels is.
 pub(crate) fn package(name: &str) -> anyhow::Result<PathBuf> {
-    let packages = fs::read_dir(Path::new(TOOLS).join("lib")).context("could not look at .tools/python/lib")?;
+    let packages =
+        fs::read_dir(Path::new(TOOLS).join("lib")).context("could not look at .tools/python/lib")?;
     for version in packages {
         let package = version?.path().join("site-packages").join(name);
         if package.is_dir() {
@@ -148,7 +143,8 @@ mod tests {
     fn every_lock_names_each_file_by_its_hash() {
         for wheels in [PYTHON_TOOLS, NODE, ZIG, GO] {
             let lock = fs::read_to_string(steps::root().join(wheels.lock)).unwrap();
-            let pins: Vec<&str> = lock.lines().filter(|line| line.contains("==") && !line.starts_with('#')).collect();
+            let pins: Vec<&str> =
+                lock.lines().filter(|line| line.contains("==") && !line.starts_with('#')).collect();
             assert!(!pins.is_empty(), "{}", wheels.lock);
             for pin in pins {
                 assert!(pin.ends_with('\\'), "{}: {pin} has no hash", wheels.lock);

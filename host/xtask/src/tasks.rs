@@ -88,7 +88,7 @@ pub(crate) fn test(black_box_only: bool, options: &[String]) -> anyhow::Result<(
 pub(crate) fn ci() -> anyhow::Result<()> {
     ensure_component("rustfmt", "fmt")?;
     ensure_component("clippy", "clippy")?;
-    ensure_guest_target()?;
+    ensure_guest_target(&guests::own_tools())?;
 
     let packages = guests::find(&[Language::Rust])?
         .iter()

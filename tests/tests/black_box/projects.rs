@@ -56,7 +56,10 @@ async fn prints(program: impl AsRef<OsStr>, arguments: &[&str], folder: &Path) -
 
 /// From nothing to a call of an actor in `language`. `install` does what the project's README says to do
 /// before the first build, without a network.
-async fn first_hour(language: &str, install: impl AsyncFn(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
+async fn first_hour(
+    language: &str,
+    install: impl AsyncFn(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let binary = guests::host_binary()?;
     let room = tempfile::tempdir()?;
     let said = prints(&binary, &["new", "--lang", language, "shopping-list"], room.path()).await?;
@@ -131,7 +134,9 @@ async fn npm_install(project: &Path) -> anyhow::Result<()> {
     for folder in ["@greenroom", ".bin"] {
         fs::create_dir_all(modules.join(folder))?;
     }
-    for (folder, into) in [(installed.clone(), modules.clone()), (installed.join(".bin"), modules.join(".bin"))] {
+    for (folder, into) in
+        [(installed.clone(), modules.clone()), (installed.join(".bin"), modules.join(".bin"))]
+    {
         for entry in fs::read_dir(&folder).context("run `cargo xtask guests typescript`")? {
             let entry = entry?;
             if entry.file_name() != ".bin" {

@@ -77,7 +77,9 @@ impl Compiler<'_> {
     /// What is C stays C: a C++ compiler would take it for C++.
     fn cpp(&self) -> Result<(), ProjectError> {
         let mut linked = Vec::new();
-        for (number, source) in [self.own("c")?, self.of_sdk("c")?, self.bindings()?].concat().iter().enumerate() {
+        for (number, source) in
+            [self.own("c")?, self.of_sdk("c")?, self.bindings()?].concat().iter().enumerate()
+        {
             if source.extension().is_some_and(|extension| extension == "o") {
                 linked.push(source.clone());
                 continue;
@@ -97,7 +99,7 @@ impl Compiler<'_> {
         let root = folder.join("src").join(format!("{}.zig", self.build.project.name()));
         Step::new(self.build.title(), self.zig, folder)
             .args(TARGET_OF_ZIG)
-            .args([self.build.scratch.join("zig-cache")])
+            .args([folder.join("target/zig-cache")])
             .args([joined("-femit-bin=", self.core)])
             .args(self.include())
             .args(&self.settings.flags)

@@ -23,9 +23,7 @@ pub(super) fn build(build: &Build<'_>, settings: &Go) -> Result<PathBuf, Project
         .run(build.progress)?;
     let core = fs::read(&core).with_context(|| format!("could not read {}", core.display()))?;
     let made = match &settings.contract {
-        Some(Contract { wit, world }) => {
-            component::from_plain_core(core, &build.folder().join(wit), world)?
-        }
+        Some(Contract { wit, world }) => component::from_plain_core(core, &build.folder().join(wit), world)?,
         None => component::from_plain_core(core, &embedded::contract(build.scratch)?, "actor")?,
     };
     build.wrapped(&made)

@@ -13,7 +13,8 @@ use crate::tools::{Tool, of_npm};
 pub(super) fn build(build: &Build<'_>, settings: &Script) -> Result<PathBuf, ProjectError> {
     let folder = build.folder();
     if folder.join("tsconfig.json").is_file() {
-        npm_step(build, format!("check the types of {}", build.project.name()), "tsc")?.run(build.progress)?;
+        npm_step(build, format!("check the types of {}", build.project.name()), "tsc")?
+            .run(build.progress)?;
     }
     let made = build.scratch.join("script.wasm");
     match &settings.kind {

@@ -24,7 +24,8 @@ pub(super) fn build(build: &Build<'_>, settings: &Rust) -> Result<PathBuf, Proje
         .run(build.progress)?;
     component(&said, &build.folder().join("Cargo.toml")).ok_or_else(|| {
         ProjectError::Invalid(
-            "cargo made no component: `[lib]` in Cargo.toml needs `crate-type = [\"cdylib\", \"rlib\"]`".to_owned(),
+            "cargo made no component: `[lib]` in Cargo.toml needs `crate-type = [\"cdylib\", \"rlib\"]`"
+                .to_owned(),
         )
     })
 }
