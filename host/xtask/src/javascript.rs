@@ -9,6 +9,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use greenroom_project::Language;
 
 use crate::freshness::is_newer;
 use crate::guests::{Guest, is_example};
@@ -72,7 +73,10 @@ fn ensure_node() -> anyhow::Result<PathBuf> {
 
 /// What the SDK and the examples have to pass. The tools must be installed.
 pub(crate) fn checks(guests: &[Guest]) -> Vec<Step> {
-    let examples = guests.iter().filter(|guest| is_example(guest));
+    let ours = |guest: &&Guest| {
+        is_example(guest) && matches!(guest.project.language(), Language::TypeScript | Language::JavaScript)
+    };
+    let examples = guests.iter().filter(ours);
     let tests_of_examples = examples.map(|guest| {
         let title = format!("tests of the example {} in {}", guest.project.name(), guest.project.language());
         npm(&title, &guest.project.folder().display().to_string(), &["test"])

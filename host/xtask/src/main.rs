@@ -3,6 +3,7 @@
 //! Every step it takes is an ordinary command that it prints, so that each can be run alone. Guests it builds
 //! as `greenroom build` does, by the same library.
 
+mod compiled;
 mod freshness;
 mod guests;
 mod javascript;

@@ -4,7 +4,7 @@ use greenroom_project::Language;
 
 use crate::steps::{Step, run_all};
 use crate::toolchain::{GUEST_TARGET, ensure_component, ensure_guest_target};
-use crate::{guests, javascript, python};
+use crate::{compiled, guests, javascript, python};
 
 fn host_step(release: bool) -> Step {
     if release {
@@ -72,7 +72,9 @@ fn test_steps(black_box_only: bool, options: &[String]) -> anyhow::Result<Vec<St
         if options.is_empty() {
             steps.push(bindings_step(&["--check"])?);
             steps.extend(python::checks());
-            steps.extend(javascript::checks(&guests::find(&[Language::TypeScript, Language::JavaScript])?));
+            let guests = guests::find(&Language::ALL)?;
+            steps.extend(javascript::checks(&guests));
+            steps.extend(compiled::checks(&guests));
         }
     }
     let black_box = ["test", "-p", "greenroom-tests", "--no-fail-fast"];
