@@ -2,7 +2,9 @@
 //! new.
 
 fn main() {
-    for folder in ["rust", "python/src", "python/template", "js/bin", "js/scripts", "js/src", "js/template"] {
+    let folders =
+        ["c", "go", "rust", "python/src", "python/template", "js/bin", "js/scripts", "js/src", "js/template"];
+    for folder in folders {
         println!("cargo:rerun-if-changed=../../sdk/{folder}");
     }
     println!("cargo:rerun-if-changed=build.rs");

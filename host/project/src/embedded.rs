@@ -13,6 +13,7 @@ use crate::Language;
 
 #[derive(RustEmbed)]
 #[folder = "../../sdk"]
+#[include = "*/README.md"]
 #[include = "rust/Cargo.toml"]
 #[include = "rust/src/*"]
 #[include = "rust/macros/*"]
@@ -68,6 +69,7 @@ pub(crate) fn sdk(language: Language) -> anyhow::Result<Vec<File>> {
         .sdk
         .iter()
         .flat_map(|prefix| under(prefix))
+        .filter(|(name, _)| !name.contains("/template/"))
         .map(|(name, bytes)| File { path: PathBuf::from("sdk").join(name), bytes })
         .collect();
     files.push(File { path: PathBuf::from("wit/actor.wit"), bytes: CONTRACT.as_bytes().into() });

@@ -53,14 +53,14 @@ impl Language {
                 name: "rust",
                 title: "Rust",
                 template: "rust/template/",
-                sdk: &["rust/Cargo.toml", "rust/src/", "rust/macros/"],
+                sdk: &["rust/README.md", "rust/Cargo.toml", "rust/src/", "rust/macros/"],
                 prepare: &["rustup target add wasm32-wasip2"],
             },
             Language::Python => &Row {
                 name: "python",
                 title: "Python",
                 template: "python/template/",
-                sdk: &["python/src/"],
+                sdk: &["python/README.md", "python/src/"],
                 prepare: &["python3 -m venv .venv", ".venv/bin/pip install -r requirements.txt"],
             },
             Language::TypeScript => &Row {
@@ -94,7 +94,15 @@ impl Language {
                 name: "zig",
                 title: "Zig",
                 template: "c/template/zig/",
-                sdk: &["c/include/", "c/src/", "c/bindings/", "c/vendor/", "c/test/", "c/zig/"],
+                sdk: &[
+                    "c/README.md",
+                    "c/include/",
+                    "c/src/",
+                    "c/bindings/",
+                    "c/vendor/",
+                    "c/test/",
+                    "c/zig/",
+                ],
                 prepare: ZIG,
             },
         }
@@ -111,10 +119,17 @@ impl Language {
     }
 }
 
-const JAVASCRIPT_SDK: &[&str] =
-    &["js/package.json", "js/tsconfig.json", "js/tsconfig.build.json", "js/bin/", "js/scripts/", "js/src/"];
+const JAVASCRIPT_SDK: &[&str] = &[
+    "js/README.md",
+    "js/package.json",
+    "js/tsconfig.json",
+    "js/tsconfig.build.json",
+    "js/bin/",
+    "js/scripts/",
+    "js/src/",
+];
 
-const C_SDK: &[&str] = &["c/include/", "c/src/", "c/bindings/", "c/vendor/", "c/test/"];
+const C_SDK: &[&str] = &["c/README.md", "c/include/", "c/src/", "c/bindings/", "c/vendor/", "c/test/"];
 const ZIG: &[&str] = &["python3 -m venv .venv", ".venv/bin/pip install ziglang==0.17.1"];
 
 impl fmt::Display for Language {

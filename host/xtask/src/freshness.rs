@@ -7,10 +7,9 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 
 /// What is not a source, wherever it is: tools, and what is made of the sources.
-const MADE: [&str; 9] = [
+const MADE: [&str; 8] = [
     "node_modules",
     "dist",
-    "wit",
     "generated",
     "target",
     "template",

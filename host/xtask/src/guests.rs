@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use greenroom_project::{Language, MANIFEST, Progress, Project, Tool, Tools, ensure_target};
+use greenroom_project::{Language, MANIFEST, Progress, Project, Tool, Tools};
 
 use crate::freshness::is_newer;
 use crate::python::Wheels;
@@ -94,17 +94,22 @@ pub(crate) fn build(languages: &[Language]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Installs what is missing of the tools of these languages, and says where they are.
-pub(crate) fn ensure_tools(languages: &[Language]) -> anyhow::Result<Tools> {
-    let mut tools = Tools::of_environment();
-    if let Some(cargo) = std::env::var_os("CARGO") {
-        tools = tools.with(Tool::Cargo, cargo.into());
+/// Those that are there already; the cargo that started us, so that every step uses the same toolchain.
+pub(crate) fn own_tools() -> Tools {
+    let tools = Tools::of_environment();
+    match std::env::var_os("CARGO") {
+        Some(cargo) => tools.with(Tool::Cargo, cargo.into()),
+        None => tools,
     }
+}
+
+/// Installs what is missing of the tools of these languages, and says where they are.
+fn ensure_tools(languages: &[Language]) -> anyhow::Result<Tools> {
+    let mut tools = own_tools();
     for language in languages {
         tools = match language {
             Language::Rust => {
-                toolchain::ensure_guest_target()?;
-                ensure_target(&tools, &steps::root())?;
+                toolchain::ensure_guest_target(&tools)?;
                 tools
             }
             Language::Python => {
@@ -130,7 +135,7 @@ fn is_up_to_date(guest: &Guest) -> anyhow::Result<bool> {
     let of_language: &[&str] = match guest.project.language() {
         Language::Rust => return Ok(false),
         Language::Python => &["sdk/python/src", python::PYTHON_TOOLS.stamp()],
-        Language::TypeScript | Language::JavaScript => &["sdk/js"],
+        Language::TypeScript | Language::JavaScript => &javascript::SDK_SOURCES,
         Language::Go => &["sdk/go", python::GO.stamp()],
         Language::C | Language::Cpp | Language::Zig => &["sdk/c", python::ZIG.stamp()],
     };

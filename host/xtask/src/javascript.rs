@@ -9,6 +9,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use greenroom_project::Language;
 
 use crate::freshness::is_newer;
 use crate::guests::{Guest, is_example};
@@ -16,6 +17,15 @@ use crate::python;
 use crate::steps::{self, Step};
 
 const SDK: &str = "sdk/js";
+/// What the SDK is made of.
+pub(crate) const SDK_SOURCES: [&str; 6] = [
+    "sdk/js/bin",
+    "sdk/js/scripts",
+    "sdk/js/src",
+    "sdk/js/package.json",
+    "sdk/js/package-lock.json",
+    "sdk/js/tsconfig.build.json",
+];
 const CONTRACT: &str = "wit";
 /// Where Node and npm are when they had to be installed.
 const NODE: &str = ".tools/node/bin";
@@ -32,7 +42,7 @@ pub(crate) fn ensure() -> anyhow::Result<PathBuf> {
     }
     // The contract is the last thing that is put into the package.
     let built = Path::new(SDK).join("wit/actor.wit");
-    if !is_newer(&built, &[SDK, CONTRACT])? {
+    if !is_newer(&built, &[&SDK_SOURCES[..], &[CONTRACT]].concat())? {
         npm("build the SDK for TypeScript", SDK, &["run", "build"]).run()?;
     }
     Ok(node)
@@ -63,7 +73,10 @@ fn ensure_node() -> anyhow::Result<PathBuf> {
 
 /// What the SDK and the examples have to pass. The tools must be installed.
 pub(crate) fn checks(guests: &[Guest]) -> Vec<Step> {
-    let examples = guests.iter().filter(|guest| is_example(guest));
+    let ours = |guest: &&Guest| {
+        is_example(guest) && matches!(guest.project.language(), Language::TypeScript | Language::JavaScript)
+    };
+    let examples = guests.iter().filter(ours);
     let tests_of_examples = examples.map(|guest| {
         let title = format!("tests of the example {} in {}", guest.project.name(), guest.project.language());
         npm(&title, &guest.project.folder().display().to_string(), &["test"])

@@ -3,6 +3,7 @@
 //! Every step it takes is an ordinary command that it prints, so that each can be run alone. Guests it builds
 //! as `greenroom build` does, by the same library.
 
+mod compiled;
 mod freshness;
 mod guests;
 mod javascript;
@@ -41,6 +42,8 @@ enum Task {
         #[arg(long)]
         release: bool,
     },
+    /// Generate the bindings that are checked in, those for C and Go, anew from the contract
+    Bindings,
     /// Build everything and play a scene with ten thousand users, checking each promise on the way
     ///
     /// At the end the host goes on running for you to try; its address, its process id and how to
@@ -87,6 +90,7 @@ fn run() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Guests { languages } => guests::build(&languages),
         Task::Build { release } => tasks::build(release),
+        Task::Bindings => tasks::bindings(),
         Task::Demo { options } => tasks::demo(&options),
         Task::Test { black_box, options } => tasks::test(black_box, &options),
         Task::Bench { options } => tasks::bench(&options),

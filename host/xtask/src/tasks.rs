@@ -4,7 +4,7 @@ use greenroom_project::Language;
 
 use crate::steps::{Step, run_all};
 use crate::toolchain::{GUEST_TARGET, ensure_component, ensure_guest_target};
-use crate::{guests, javascript, python};
+use crate::{compiled, guests, javascript, python};
 
 fn host_step(release: bool) -> Step {
     if release {
@@ -17,6 +17,19 @@ fn host_step(release: bool) -> Step {
 pub(crate) fn build(release: bool) -> anyhow::Result<()> {
     guests::build(&[Language::Rust])?;
     host_step(release).run()
+}
+
+fn bindings_step(options: &[&str]) -> anyhow::Result<Step> {
+    python::GO.ensure()?;
+    // Where its formatter is.
+    let go = std::fs::canonicalize(python::package("go")?)?.join("bin");
+    let mut arguments = vec!["run", "--quiet", "-p", "greenroom-bindings", "--"];
+    arguments.extend(options);
+    Ok(Step::cargo("bindings that are checked in", &arguments).on_path(&go))
+}
+
+pub(crate) fn bindings() -> anyhow::Result<()> {
+    bindings_step(&[])?.run()
 }
 
 pub(crate) fn demo(options: &[String]) -> anyhow::Result<()> {
@@ -57,8 +70,11 @@ fn test_steps(black_box_only: bool, options: &[String]) -> anyhow::Result<Vec<St
         let unit = ["test", "--workspace", "--exclude", "greenroom-tests", "--no-fail-fast"];
         steps.push(separated(Step::cargo("unit, contract and doc tests", &unit)));
         if options.is_empty() {
+            steps.push(bindings_step(&["--check"])?);
             steps.extend(python::checks());
-            steps.extend(javascript::checks(&guests::find(&[Language::TypeScript, Language::JavaScript])?));
+            let guests = guests::find(&Language::ALL)?;
+            steps.extend(javascript::checks(&guests));
+            steps.extend(compiled::checks(&guests));
         }
     }
     let black_box = ["test", "-p", "greenroom-tests", "--no-fail-fast"];
@@ -74,7 +90,7 @@ pub(crate) fn test(black_box_only: bool, options: &[String]) -> anyhow::Result<(
 pub(crate) fn ci() -> anyhow::Result<()> {
     ensure_component("rustfmt", "fmt")?;
     ensure_component("clippy", "clippy")?;
-    ensure_guest_target()?;
+    ensure_guest_target(&guests::own_tools())?;
 
     let packages = guests::find(&[Language::Rust])?
         .iter()

@@ -38,6 +38,8 @@ async fn run(program: impl AsRef<OsStr>, arguments: &[&str], folder: &Path) -> a
         .current_dir(folder)
         .env("PATH", path())
         .env("GREENROOM_PYTHON", tool("python/bin/python"))
+        .env("GREENROOM_GO", tool("python/bin/go"))
+        .env("GREENROOM_ZIG", tool("python/bin/python-zig"))
         // What the actor stands on is compiled once, and not for each run of the test.
         .env("CARGO_TARGET_DIR", checkout().join("target/new-project"))
         .env("CARGO_NET_OFFLINE", "true");
@@ -71,12 +73,11 @@ async fn first_hour(
 
     let host = Host::start().await?;
     host.deploy("shopping-list", component).await?.expect(201);
-    let call = async |method: &str, body: Value| -> anyhow::Result<Value> {
-        Ok(host.call_json("shopping-list", "first", method, &body).await?.expect(200).json())
+    let add = async |body: Value| -> anyhow::Result<Value> {
+        Ok(host.call_json("shopping-list", "first", "add", &body).await?.expect(200).json())
     };
-    assert_eq!(call("add", json!(2)).await?, 2);
-    assert_eq!(call("add", json!({ "amount": 3 })).await?, 5);
-    assert_eq!(call("get", Value::Null).await?, 5);
+    assert_eq!(add(json!(2)).await?, 2);
+    assert_eq!(add(json!({ "amount": 3 })).await?, 5);
     host.call_json("shopping-list", "first", "add", &json!(0)).await?.refused(400, "invalid-argument");
     Ok(())
 }
@@ -94,6 +95,26 @@ async fn in_rust() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_python() -> anyhow::Result<()> {
     first_hour("python", async |_: &Path| Ok(())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_go() -> anyhow::Result<()> {
+    first_hour("go", async |_: &Path| Ok(())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_c() -> anyhow::Result<()> {
+    first_hour("c", async |_: &Path| Ok(())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_cpp() -> anyhow::Result<()> {
+    first_hour("cpp", async |_: &Path| Ok(())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_zig() -> anyhow::Result<()> {
+    first_hour("zig", async |_: &Path| Ok(())).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -99,7 +99,7 @@ impl Compiler<'_> {
         let root = folder.join("src").join(format!("{}.zig", self.build.project.name()));
         Step::new(self.build.title(), self.zig, folder)
             .args(TARGET_OF_ZIG)
-            .args([self.build.scratch.join("zig-cache")])
+            .args([folder.join("target/zig-cache")])
             .args([joined("-femit-bin=", self.core)])
             .args(self.include())
             .args(&self.settings.flags)
