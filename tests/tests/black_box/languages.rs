@@ -4,6 +4,7 @@
 
 use anyhow::Context as _;
 use greenroom_tests::client::{Client, Reply};
+use greenroom_tests::config::Settings;
 use greenroom_tests::eventually::{SOON, eventually};
 use greenroom_tests::guests;
 use greenroom_tests::host::Host;
@@ -26,7 +27,7 @@ async fn ask(host: &Client, id: &str, method: &str, argument: Value) -> anyhow::
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_is_the_same_in_every_language_and_hands_its_state_to_the_next() -> anyhow::Result<()> {
-    let host = Host::start().await?;
+    let host = Host::sharing_code(Settings::default()).await?;
     host.deploy("chat", guests::component("chat")?).await?.expect(201);
     for (turn, language) in LANGUAGES.into_iter().enumerate() {
         host.deploy("task", component(language)?).await?.expect(201);

@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod cli;
+mod conformance;
 mod demo;
 mod deploy;
 mod languages;
