@@ -14,6 +14,17 @@ pub enum Written {
     AsTypedMethods,
 }
 
+impl Written {
+    /// As tables call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Written::WithSdk => "SDK",
+            Written::AsBehavior => "WIT alone",
+            Written::AsTypedMethods => "WIT alone, typed methods",
+        }
+    }
+}
+
 /// One conformance guest.
 #[derive(Debug)]
 pub struct Language {

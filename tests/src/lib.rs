@@ -7,6 +7,7 @@
 pub mod checker;
 pub mod client;
 pub mod config;
+pub mod crowd;
 pub mod eventually;
 pub mod guests;
 pub mod history;
