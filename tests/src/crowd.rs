@@ -18,8 +18,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 pub struct Served {
     /// All rounds together.
     pub took: Duration,
-    /// The most memory that the host was seen to have, in bytes.
-    pub most_resident: u64,
+    /// The most memory of its own that the host was seen to have, in bytes: what `memory_bytes` bounds.
+    pub most_memory: u64,
 }
 
 /// Lets each of so many conformance actors of that type count its rounds, one round after the other,
@@ -36,7 +36,7 @@ pub async fn serve(
     let begun = Instant::now();
     let pid = host.pid();
     let mut looks = interval(BETWEEN_LOOKS);
-    let mut most_resident = 0;
+    let mut most_memory = 0;
     for round in 1..=rounds {
         let load = wire::load(address, connections, Extent::Requests(actors), move |number, request| {
             let path = format!("/v1/actors/{actor_type}/counted-{number}/increment");
@@ -46,7 +46,7 @@ pub async fn serve(
         let outcome = loop {
             tokio::select! {
                 outcome = &mut load => break outcome?,
-                _ = looks.tick() => most_resident = most_resident.max(process::memory(pid)?.resident),
+                _ = looks.tick() => most_memory = most_memory.max(process::memory(pid)?.anonymous),
             }
         };
         ensure!(outcome.refused == 0, "round {round}: {} requests were refused", outcome.refused);
@@ -63,5 +63,5 @@ pub async fn serve(
         let (number, count) = count?;
         ensure!(count == wanted, "actor {number} has {count}, not {wanted}");
     }
-    Ok(Served { took, most_resident })
+    Ok(Served { took, most_memory })
 }

@@ -21,11 +21,11 @@ pub(crate) async fn serve(key: &str, actors: u64, budget: &str) -> anyhow::Resul
     let each = Duration::from_secs_f64(served.took.as_secs_f64() / (actors * ROUNDS) as f64);
     println!(
         "{actors} actors in {}, {ROUNDS} rounds of one durable call each, within {budget}: {} in all, {} a call; the \
-         host had at most {} MiB resident; every count is right",
+         host had at most {} MiB of its own; every count is right",
         language.name,
         shown(served.took),
         shown(each),
-        served.most_resident >> 20
+        served.most_memory >> 20
     );
     Ok(())
 }
