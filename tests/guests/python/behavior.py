@@ -1,5 +1,5 @@
-"""The conformance guest against the WIT alone, as a `behavior`: what `componentize-py` makes of the contract, and
-nothing of the SDK. `tests/guests/README.md` says what it does."""
+"""The conformance guest against the WIT alone, as a `behavior`: what `componentize-py` makes of the contract,
+and nothing of the SDK. `tests/guests/README.md` says what it does."""
 
 from wit_world import exports
 from wit_world.imports.types import Address, ErrorCode, Message, Payload

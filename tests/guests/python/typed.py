@@ -1,5 +1,5 @@
-"""The conformance guest against the WIT alone, as typed methods: functions of an interface of its own, and nothing
-of the SDK. `tests/guests/README.md` says what it does."""
+"""The conformance guest against the WIT alone, as typed methods: functions of an interface of its own, and
+nothing of the SDK. `tests/guests/README.md` says what it does."""
 
 from componentize_py_types import Err
 from wit_world import exports

@@ -1,6 +1,6 @@
 //! An actor type is the same to its callers in whatever language it is written: the example `task` in
-//! Rust, Python and TypeScript answers one scenario alike, speaks to a `chat` in Rust, and takes over
-//! the state that another language left.
+//! each of them answers one scenario alike, speaks to a `chat` in Rust, and takes over the state that
+//! another language left.
 
 use anyhow::Context as _;
 use greenroom_tests::client::{Client, Reply};
@@ -11,7 +11,7 @@ use greenroom_tests::host::Host;
 use serde_json::{Value, json};
 
 /// The languages, in the order in which they take over from each other.
-const LANGUAGES: [&str; 4] = ["rust", "python", "typescript", "rust-again"];
+const LANGUAGES: [&str; 6] = ["rust", "python", "typescript", "go", "c", "rust-again"];
 
 fn component(language: &str) -> anyhow::Result<Vec<u8>> {
     if language.starts_with("rust") {

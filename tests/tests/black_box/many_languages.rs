@@ -67,7 +67,7 @@ async fn actors_of_every_language_call_and_send_to_each_other() -> anyhow::Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_may_have_typed_methods_and_a_behavior() -> anyhow::Result<()> {
     let host = Host::sharing_code(Settings::default()).await?;
-    host.deploy("both", guests::component_in("javascript", "both")?).await?.expect(201);
+    host.deploy("both", guests::component_in("typescript", "both")?).await?.expect(201);
     let order = json!({ "item": "tea", "pieces": 2, "speed": "normal", "note": null });
     let reply = host.call_json("both", "counted-a", "place", &json!({ "order": order })).await?.expect(200);
     assert_eq!(reply.json::<Value>(), order);

@@ -87,6 +87,8 @@ languages! {
     typescript
     typescript_behavior
     typescript_typed
+    go
+    c
 }
 
 #[test]
