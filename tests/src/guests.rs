@@ -12,6 +12,11 @@ fn profile_folder() -> anyhow::Result<PathBuf> {
     Ok(if in_deps { folder.parent().unwrap_or(folder) } else { folder }.to_path_buf())
 }
 
+/// The folder of everything that is built.
+pub(crate) fn target_folder() -> anyhow::Result<PathBuf> {
+    Ok(profile_folder()?.parent().unwrap_or(Path::new("target")).to_path_buf())
+}
+
 /// The `greenroom` binary: the one named by `GREENROOM_BIN`, or the one of the same build profile.
 pub fn host_binary() -> anyhow::Result<PathBuf> {
     let path = match std::env::var_os("GREENROOM_BIN") {
@@ -30,8 +35,6 @@ pub fn component(name: &str) -> anyhow::Result<Vec<u8>> {
 /// The component of the guest of that name that is written in that language, which is called as its
 /// `greenroom.toml` does.
 pub fn component_in(language: &str, name: &str) -> anyhow::Result<Vec<u8>> {
-    let profile = profile_folder()?;
-    let target = profile.parent().unwrap_or(Path::new("target"));
-    let path = target.join("guests").join(language).join(format!("{name}.wasm"));
+    let path = target_folder()?.join("guests").join(language).join(format!("{name}.wasm"));
     std::fs::read(&path).with_context(|| format!("{}: run `cargo xtask guests {language}`", path.display()))
 }

@@ -17,6 +17,7 @@ use crate::client::Client;
 use crate::config::Settings;
 use crate::guests;
 use crate::process::{self, Memory};
+use crate::shared_code;
 
 const START_PATIENCE: Duration = Duration::from_mins(1);
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
@@ -28,6 +29,8 @@ pub struct Host {
     client: Client,
     directory: Directory,
     settings: Settings,
+    /// Whether others may have what it has compiled.
+    shares_code: bool,
 }
 
 /// Where a host keeps its things: `data`, its configuration and its log.
@@ -58,6 +61,17 @@ impl Host {
         Host::start_in(Directory { path, _temporary: Some(temporary) }, settings).await
     }
 
+    /// The same, with the compiled code of other hosts that were started so: what one has compiled,
+    /// the next need not. For tests of components that take long to compile.
+    pub async fn sharing_code(settings: Settings) -> anyhow::Result<Self> {
+        let temporary = tempfile::Builder::new().prefix("greenroom-test-").tempdir()?;
+        let path = temporary.path().to_path_buf();
+        shared_code::take(&path.join("data/compiled"))?;
+        let mut host = Host::start_in(Directory { path, _temporary: Some(temporary) }, settings).await?;
+        host.shares_code = true;
+        Ok(host)
+    }
+
     /// A host with these settings that keeps its things in `path`, which stays.
     pub async fn at(path: &Path, settings: Settings) -> anyhow::Result<Self> {
         std::fs::create_dir_all(path)?;
@@ -74,7 +88,7 @@ impl Host {
 
     async fn start_in(directory: Directory, settings: Settings) -> anyhow::Result<Self> {
         let (child, base) = spawn(&directory.path, &settings).await?;
-        Ok(Host { child, client: Client::new(&base), directory, settings })
+        Ok(Host { child, client: Client::new(&base), directory, settings, shares_code: false })
     }
 
     /// Its process id.
@@ -155,6 +169,10 @@ impl Drop for Host {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.child.start_kill();
+        if self.shares_code {
+            // Without it the next host compiles again.
+            let _ = shared_code::give(&self.data().join("compiled"));
+        }
         if std::thread::panicking() {
             eprintln!("--- the host's log ends with:\n{}---", last_lines(&self.log(), LOG_LINES_SHOWN));
         }

@@ -7,11 +7,14 @@
 pub mod checker;
 pub mod client;
 pub mod config;
+pub mod crowd;
 pub mod eventually;
 pub mod guests;
 pub mod history;
 pub mod host;
+pub mod languages;
 pub mod process;
 pub mod script;
+mod shared_code;
 pub mod statistics;
 pub mod wire;

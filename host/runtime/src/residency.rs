@@ -21,10 +21,14 @@ use crate::mailbox::Work;
 pub type ResidentBytes = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// How often the resident memory is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How soon to look again while turns wait for a sandbox.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
+
+/// How soon to look again while memory is short: sandboxes of large runtimes come by the thousand in
+/// a second, and those that were told to go take a moment.
+const LOOK_AT_MEMORY_AFTER: Duration = Duration::from_millis(10);
 
 /// The part of those in memory that goes at a time: one in so many.
 const SHARE: usize = 20;
@@ -120,7 +124,11 @@ impl Residency {
                 );
             }
             // Those who wait for a sandbox while none is idle are helped as soon as one is.
-            let pause = if short_of_sandboxes { LOOK_AGAIN_AFTER } else { LOOK_EVERY };
+            let pause = match (short_of_sandboxes, short_of_memory && going > 0) {
+                (true, _) => LOOK_AGAIN_AFTER,
+                (false, true) => LOOK_AT_MEMORY_AFTER,
+                (false, false) => LOOK_EVERY,
+            };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = dispatch.residency.short_of.notified(), if !short_of_sandboxes => {}

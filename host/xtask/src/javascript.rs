@@ -31,7 +31,8 @@ const CONTRACT: &str = "wit";
 const NODE: &str = ".tools/node/bin";
 
 /// The folders that have a lock file.
-const PACKAGES: [&str; 3] = [SDK, "guest-examples/typescript", "tests/guests/typescript"];
+const PACKAGES: [&str; 4] =
+    [SDK, "guest-examples/typescript", "tests/guests/typescript", "tests/guests/typescript-sdk"];
 
 /// Makes sure that the tools are installed, in the versions that the lock files name, and that the
 /// SDK is built. Says where Node is.

@@ -48,7 +48,8 @@ pub(crate) fn demo(options: &[String]) -> anyhow::Result<()> {
 }
 
 pub(crate) fn bench(options: &[String]) -> anyhow::Result<()> {
-    guests::build(&[Language::Rust])?;
+    let of_all_languages = options.iter().any(|option| option == "languages" || option == "crowd");
+    guests::build(if of_all_languages { &Language::ALL } else { &[Language::Rust] })?;
     let build_bench = ["build", "--release", "-p", "greenroom-tests", "--bin", "bench"];
     let bench = ["run", "--release", "--quiet", "-p", "greenroom-tests", "--bin", "bench", "--"];
     run_all(

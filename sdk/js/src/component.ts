@@ -65,10 +65,17 @@ function failing<T>(run: () => T): T {
   try {
     return run();
   } catch (error) {
+    // The host says it better: which limit, and how much.
+    if (isOutOfMemory(error)) throw error;
     const { code, message, cause } = Failure.from(error);
     if (code === 'internal') imports.log('error', wellFormed(shown(cause instanceof Error ? cause : error)));
     throw { code, message: wellFormed(message) } satisfies contract.Failure;
   }
+}
+
+/** Whether the engine has no more memory: what it throws then is no failure, and so ends in a trap. */
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && error.name === 'InternalError' && error.message === 'out of memory';
 }
 
 function messageIn({ id, method, origin, attempt }: contract.Message): Message {

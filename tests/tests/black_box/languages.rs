@@ -1,16 +1,17 @@
 //! An actor type is the same to its callers in whatever language it is written: the example `task` in
-//! Rust, Go, Python and TypeScript answers one scenario alike, speaks to a `chat` in Rust, and takes over
-//! the state that another language left.
+//! each of them answers one scenario alike, speaks to a `chat` in Rust, and takes over the state that
+//! another language left.
 
 use anyhow::Context as _;
 use greenroom_tests::client::{Client, Reply};
+use greenroom_tests::config::Settings;
 use greenroom_tests::eventually::{SOON, eventually};
 use greenroom_tests::guests;
 use greenroom_tests::host::Host;
 use serde_json::{Value, json};
 
 /// The languages, in the order in which they take over from each other.
-const LANGUAGES: [&str; 5] = ["rust", "go", "python", "typescript", "rust-again"];
+const LANGUAGES: [&str; 8] = ["rust", "python", "typescript", "go", "c", "cpp", "zig", "rust-again"];
 
 fn component(language: &str) -> anyhow::Result<Vec<u8>> {
     if language.starts_with("rust") {
@@ -26,7 +27,7 @@ async fn ask(host: &Client, id: &str, method: &str, argument: Value) -> anyhow::
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_is_the_same_in_every_language_and_hands_its_state_to_the_next() -> anyhow::Result<()> {
-    let host = Host::start().await?;
+    let host = Host::sharing_code(Settings::default()).await?;
     host.deploy("chat", guests::component("chat")?).await?.expect(201);
     for (turn, language) in LANGUAGES.into_iter().enumerate() {
         host.deploy("task", component(language)?).await?.expect(201);

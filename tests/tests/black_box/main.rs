@@ -5,11 +5,14 @@
 mod access;
 mod api;
 mod cli;
+mod conformance;
 mod dead_letters;
 mod demo;
 mod deploy;
 mod languages;
+mod languages_page;
 mod lifecycle;
+mod many_languages;
 mod p1_one_at_a_time;
 mod p2_all_or_nothing;
 mod p3_durable;

@@ -16,8 +16,21 @@ declare module 'greenroom:actor/types@0.1.0' {
     origin: { tag: 'client' } | { tag: 'actor'; val: Address } | { tag: 'reminder' | 'timer'; val: string };
     attempt: number;
   }
+  export type ErrorCode =
+    | 'invalid-argument'
+    | 'permission-denied'
+    | 'not-found'
+    | 'conflict'
+    | 'failed-precondition'
+    | 'resource-exhausted'
+    | 'internal'
+    | 'unimplemented';
+  export interface Failure {
+    code: ErrorCode;
+    message: string;
+  }
   export type CallError =
-    | { tag: 'failed'; val: { code: string; message: string } }
+    | { tag: 'failed'; val: Failure }
     | { tag: 'deadlock' | 'crashed' | 'unavailable'; val: string }
     | { tag: 'unknown-actor-type' | 'overloaded' | 'timeout' };
 }
@@ -25,6 +38,8 @@ declare module 'greenroom:actor/types@0.1.0' {
 declare module 'greenroom:actor/state@0.1.0' {
   export function get(key: string): Uint8Array | null;
   export function set(key: string, value: Uint8Array): void;
+  function remove(key: string): boolean;
+  export { remove as delete };
   export function keys(prefix: string, after: string | null, limit: number): string[];
 }
 
@@ -41,8 +56,22 @@ declare module 'greenroom:actor/reminders@0.1.0' {
     periodMs: number | null;
     repetitions: number | null;
   }
+  export interface Reminder {
+    name: string;
+    method: string;
+    dueInMs: number;
+    schedule: Schedule;
+  }
   export function set(name: string, schedule: Schedule, method: string, payload: Payload): void;
-  export function list(): { name: string }[];
+  export function cancel(name: string): boolean;
+  export function list(): Reminder[];
+}
+
+declare module 'greenroom:actor/timers@0.1.0' {
+  import type { Payload } from 'greenroom:actor/types@0.1.0';
+  import type { Schedule } from 'greenroom:actor/reminders@0.1.0';
+  export function set(name: string, schedule: Schedule, method: string, payload: Payload): void;
+  export function cancel(name: string): boolean;
 }
 
 declare module 'greenroom:actor/context@0.1.0' {
@@ -51,5 +80,6 @@ declare module 'greenroom:actor/context@0.1.0' {
 }
 
 declare module 'greenroom:actor/log@0.1.0' {
-  export function write(level: 'trace' | 'debug' | 'info' | 'warn' | 'error', message: string): void;
+  export type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  export function write(level: Level, message: string): void;
 }

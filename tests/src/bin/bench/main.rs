@@ -2,6 +2,8 @@
 //! servers that answer the same requests: one from a map in memory, one that also commits to
 //! `SQLite`. What is left between them is what actors cost.
 
+mod crowd;
+mod languages;
 mod memory;
 mod plain;
 mod report;
@@ -45,12 +47,30 @@ struct Options {
     #[arg(long)]
     host: Option<String>,
     #[command(subcommand)]
-    server: Option<Server>,
+    part: Option<Part>,
 }
 
-/// The plain servers, each in a process of its own.
+/// What else there is to measure, and the plain servers, each in a process of its own.
 #[derive(Subcommand)]
-enum Server {
+enum Part {
+    /// What an actor costs in each language, beside Rust
+    Languages {
+        /// Write `docs/languages.md`, or another file, with these figures
+        #[arg(long)]
+        write: Option<PathBuf>,
+    },
+    /// Serves many actors in turn within a memory budget, and checks that nothing is lost
+    Crowd {
+        /// How many
+        #[arg(long, default_value_t = 10_000)]
+        actors: u64,
+        /// In which language, as the tests call it
+        #[arg(long, default_value = "python")]
+        language: String,
+        /// The host's `memory_bytes`
+        #[arg(long, default_value = "2 GiB")]
+        budget: String,
+    },
     /// Answers from a map in memory
     #[command(hide = true)]
     ServeMap,
@@ -75,12 +95,15 @@ struct Plan {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    match options.server {
-        Some(Server::ServeMap) => return plain::serve(plain::Storage::Nothing).await,
-        Some(Server::ServeSqlite { file }) => {
-            return plain::serve(plain::Storage::Sqlite(sqlite::Writer::open(&file).await?)).await;
+    match &options.part {
+        Some(Part::ServeMap) => return plain::serve(plain::Storage::Nothing).await,
+        Some(Part::ServeSqlite { file }) => {
+            return plain::serve(plain::Storage::Sqlite(sqlite::Writer::open(file).await?)).await;
         }
-        None => {}
+        Some(Part::Crowd { actors, language, budget }) => {
+            return crowd::serve(language, *actors, budget).await;
+        }
+        Some(Part::Languages { .. }) | None => {}
     }
     let plan = if options.quick {
         Plan { rounds: 1, time: Duration::from_millis(100), connections: 8, actors: 200, only: options.only }
@@ -94,6 +117,9 @@ async fn main() -> anyhow::Result<()> {
             only: options.only,
         }
     };
+    if let Some(Part::Languages { write }) = options.part {
+        return languages::measure(&plan, write.as_deref()).await;
+    }
     if let Some(host) = options.host {
         return rounds::measure_running(&plan, &host).await;
     }
