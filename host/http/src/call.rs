@@ -1,6 +1,6 @@
 //! `POST /v1/actors/{type}/{id}/{method}`: asks an actor and waits for its reply, or, with
-//! `Prefer: respond-async`, tells it; with an `Idempotency-Key`, once for all repeats. The one path of this crate that is measured: nothing here
-//! may cost what only other routes need.
+//! `Prefer: respond-async`, tells it; with an `Idempotency-Key`, once for all repeats. The one path of
+//! this crate that is measured: nothing here may cost what only other routes need.
 
 use std::sync::Arc;
 use std::time::Duration;
