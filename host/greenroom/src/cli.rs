@@ -448,7 +448,10 @@ mod tests {
     #[test]
     fn every_language_can_be_asked_for_and_is_listed() {
         for language in Language::ALL.map(Language::name) {
-            assert!(Cli::try_parse_from(["greenroom", "new", "--lang", language, "task"]).is_ok(), "{language}");
+            assert!(
+                Cli::try_parse_from(["greenroom", "new", "--lang", language, "task"]).is_ok(),
+                "{language}"
+            );
             assert!(NEW_ABOUT.contains(&format!(" {language}")), "{language}");
         }
         assert!(Cli::try_parse_from(["greenroom", "new", "--lang", "rust", "Task"]).is_err());
