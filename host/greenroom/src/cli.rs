@@ -55,14 +55,14 @@ The project is a small actor that works: source, a test where the language has o
 README.md with how to install, write, test, build and deploy. The SDK's sources are in third_party/greenroom, so \
 nothing of Greenroom needs to be downloaded.
 
-Languages: rust, python, typescript, javascript.";
+Languages: rust, python, typescript, javascript, go, c, cpp, zig.";
 
 const BUILD_ABOUT: &str = "Build a project's component.
 
-A project is a folder with a greenroom.toml. Its language's tool does the work: cargo, componentize-py or esbuild \
-with an engine; its output is shown when it fails. A tool is the one that GREENROOM_CARGO, GREENROOM_PYTHON or \
-GREENROOM_NODE names, else the project's own in .venv or node_modules, else the one on PATH; when there is none, \
-the message has the command that installs it.
+A project is a folder with a greenroom.toml. Its language's tool does the work: cargo, componentize-py, esbuild \
+with an engine, Go, or Zig for C, C++ and Zig; its output is shown when it fails. A tool is the one that \
+GREENROOM_CARGO, GREENROOM_PYTHON, GREENROOM_NODE, GREENROOM_GO or GREENROOM_ZIG names, else the project's own in \
+.venv or node_modules, else the one on PATH; when there is none, the message has the command that installs it.
 
 Prints the component's path and size.";
 
@@ -443,6 +443,18 @@ mod tests {
             assert_eq!(list.actor_type.as_deref(), Some("task"));
         }
         assert!(Cli::try_parse_from(["greenroom", "dead-letters", "retry"]).is_err(), "it needs an id");
+    }
+
+    #[test]
+    fn every_language_can_be_asked_for_and_is_listed() {
+        for language in Language::ALL.map(Language::name) {
+            assert!(
+                Cli::try_parse_from(["greenroom", "new", "--lang", language, "task"]).is_ok(),
+                "{language}"
+            );
+            assert!(NEW_ABOUT.contains(&format!(" {language}")), "{language}");
+        }
+        assert!(Cli::try_parse_from(["greenroom", "new", "--lang", "rust", "Task"]).is_err());
     }
 
     #[test]

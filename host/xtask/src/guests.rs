@@ -17,7 +17,7 @@ const EXAMPLES: &str = "guest-examples";
 const FOLDERS: [&str; 2] = [EXAMPLES, "tests/guests"];
 const COMPONENTS: &str = "target/guests";
 /// Contracts that guests are written against.
-const CONTRACT: &str = "wit";
+const CONTRACTS: [&str; 2] = ["wit", "tests/guests/wit"];
 /// What has no guests in it.
 const MADE: [&str; 3] = ["node_modules", "target", ".venv"];
 
@@ -79,8 +79,9 @@ fn find_manifests(folder: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()>
 /// Installs what the languages need and is missing, and builds the components that are older than their
 /// sources.
 pub(crate) fn build(languages: &[Language]) -> anyhow::Result<()> {
-    let tools = ensure_tools(languages)?;
-    for guest in find(languages)? {
+    let guests = find(languages)?;
+    let tools = ensure_tools(languages, &guests)?;
+    for guest in guests {
         let component = guest.component();
         if is_up_to_date(&guest)? {
             eprintln!("==> {} is up to date", component.display());
@@ -104,7 +105,7 @@ pub(crate) fn own_tools() -> Tools {
 }
 
 /// Installs what is missing of the tools of these languages, and says where they are.
-fn ensure_tools(languages: &[Language]) -> anyhow::Result<Tools> {
+fn ensure_tools(languages: &[Language], guests: &[Guest]) -> anyhow::Result<Tools> {
     let mut tools = own_tools();
     for language in languages {
         tools = match language {
@@ -124,7 +125,9 @@ fn ensure_tools(languages: &[Language]) -> anyhow::Result<Tools> {
                 python::ZIG.ensure()?;
                 tools.with(Tool::Zig, Wheels::program("python-zig"))
             }
-            Language::TypeScript | Language::JavaScript => tools.with(Tool::Node, javascript::ensure()?),
+            Language::TypeScript | Language::JavaScript => {
+                tools.with(Tool::Node, javascript::ensure(guests)?)
+            }
         };
     }
     Ok(tools)
@@ -140,7 +143,8 @@ fn is_up_to_date(guest: &Guest) -> anyhow::Result<bool> {
         Language::C | Language::Cpp | Language::Zig => &["sdk/c", python::ZIG.stamp()],
     };
     let mut sources: Vec<PathBuf> = of_language.iter().map(PathBuf::from).collect();
-    sources.extend([PathBuf::from(CONTRACT), guest.project.folder().to_owned()]);
+    sources.push(guest.project.folder().to_owned());
+    sources.extend(CONTRACTS.into_iter().map(PathBuf::from).filter(|path| path.exists()));
     is_newer(&guest.component(), &sources)
 }
 

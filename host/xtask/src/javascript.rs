@@ -4,6 +4,7 @@
 //! Packages are in `node_modules` beside each lock file, exactly as it names them. Once they are there,
 //! nothing here needs a network.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -30,16 +31,20 @@ const CONTRACT: &str = "wit";
 /// Where Node and npm are when they had to be installed.
 const NODE: &str = ".tools/node/bin";
 
-/// The folders that have a lock file.
-const PACKAGES: [&str; 4] =
-    [SDK, "guest-examples/typescript", "tests/guests/typescript", "tests/guests/typescript-sdk"];
-
 /// Makes sure that the tools are installed, in the versions that the lock files name, and that the
 /// SDK is built. Says where Node is.
-pub(crate) fn ensure() -> anyhow::Result<PathBuf> {
+pub(crate) fn ensure(guests: &[Guest]) -> anyhow::Result<PathBuf> {
     let node = ensure_node()?;
-    for folder in PACKAGES {
-        install(folder)?;
+    // The lock file of a guest is beside it or in a folder around it.
+    let is_locked = |folder: &&Path| folder.join("package-lock.json").is_file();
+    let of_guests = guests.iter().filter(|guest| is_script(guest));
+    let mut locked: BTreeSet<PathBuf> = of_guests
+        .filter_map(|guest| guest.project.folder().ancestors().find(is_locked))
+        .map(Path::to_owned)
+        .collect();
+    locked.insert(steps::root().join(SDK));
+    for folder in locked {
+        install(&folder)?;
     }
     // The contract is the last thing that is put into the package.
     let built = Path::new(SDK).join("wit/actor.wit");
@@ -72,12 +77,13 @@ fn ensure_node() -> anyhow::Result<PathBuf> {
     Ok(steps::root().join(NODE).join("node"))
 }
 
+fn is_script(guest: &Guest) -> bool {
+    matches!(guest.project.language(), Language::TypeScript | Language::JavaScript)
+}
+
 /// What the SDK and the examples have to pass. The tools must be installed.
 pub(crate) fn checks(guests: &[Guest]) -> Vec<Step> {
-    let ours = |guest: &&Guest| {
-        is_example(guest) && matches!(guest.project.language(), Language::TypeScript | Language::JavaScript)
-    };
-    let examples = guests.iter().filter(ours);
+    let examples = guests.iter().filter(|guest| is_example(guest) && is_script(guest));
     let tests_of_examples = examples.map(|guest| {
         let title = format!("tests of the example {} in {}", guest.project.name(), guest.project.language());
         npm(&title, &guest.project.folder().display().to_string(), &["test"])
@@ -91,14 +97,15 @@ pub(crate) fn checks(guests: &[Guest]) -> Vec<Step> {
 }
 
 /// Installs the packages of one folder, unless its lock file is the one they were installed by.
-fn install(folder: &str) -> anyhow::Result<()> {
-    let lock = Path::new(folder).join("package-lock.json");
+fn install(folder: &Path) -> anyhow::Result<()> {
+    let lock = folder.join("package-lock.json");
     let locked = fs::read(&lock).with_context(|| format!("could not read {}", lock.display()))?;
-    let installed = Path::new(folder).join("node_modules/installed-lock.json");
+    let installed = folder.join("node_modules/installed-lock.json");
     if fs::read(&installed).is_ok_and(|installed| installed == locked) {
         return Ok(());
     }
-    npm(&format!("install the packages of {folder}"), folder, &["ci"]).run()?;
+    let folder = folder.display().to_string();
+    npm(&format!("install the packages of {folder}"), &folder, &["ci"]).run()?;
     fs::write(&installed, locked).with_context(|| format!("could not write {}", installed.display()))
 }
 

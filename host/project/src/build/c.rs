@@ -128,6 +128,10 @@ impl Compiler<'_> {
     }
 
     fn of_sdk(&self, ending: &str) -> anyhow::Result<Vec<PathBuf>> {
+        // A guest written without the SDK has bindings of its own beside its sources.
+        if same(self.sdk, self.build.folder()) {
+            return Ok(Vec::new());
+        }
         sources(&self.sdk.join("src"), ending)
     }
 
@@ -136,6 +140,10 @@ impl Compiler<'_> {
         let folder = self.sdk.join("bindings");
         Ok([sources(&folder, "c")?, sources(&folder, "o")?].concat())
     }
+}
+
+fn same(left: &Path, right: &Path) -> bool {
+    fs::canonicalize(left).is_ok_and(|left| left == right)
 }
 
 fn joined(option: &str, path: &Path) -> OsString {

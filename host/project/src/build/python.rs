@@ -1,4 +1,4 @@
-//! Python: componentize-py puts CPython and the modules into a component.
+//! Python: componentize-py puts the interpreter and the modules into a component.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
