@@ -64,9 +64,10 @@ impl Language {
 const PYTHON: &str = "componentize-py 0.25.1 (CPython 3.14)";
 const PYTHON_PIN: (&str, &str) = ("sdk/python/requirements.lock", "componentize-py==0.25.1");
 const TYPESCRIPT: &str = "componentize-qjs 0.4.5 (QuickJS)";
+const ZIG_PIN: (&str, &str) = ("host/xtask/locks/zig.lock", "ziglang==0.17.1");
 
 /// All of them. Rust comes first: the others are compared with it.
-pub const LANGUAGES: [Language; 9] = [
+pub const LANGUAGES: [Language; 13] = [
     Language {
         key: "rust",
         name: "Rust",
@@ -144,8 +145,44 @@ pub const LANGUAGES: [Language; 9] = [
         name: "C",
         written: Written::WithSdk,
         toolchain: "zig cc 0.17.1",
-        pin: ("host/xtask/locks/zig.lock", "ziglang==0.17.1"),
+        pin: ZIG_PIN,
         component: ("c", "conformance"),
+        fault: "actor-trapped",
+    },
+    Language {
+        key: "c_behavior",
+        name: "C",
+        written: Written::AsBehavior,
+        toolchain: "zig cc 0.17.1",
+        pin: ZIG_PIN,
+        component: ("c", "behavior"),
+        fault: "actor-trapped",
+    },
+    Language {
+        key: "c_typed",
+        name: "C",
+        written: Written::AsTypedMethods,
+        toolchain: "zig cc 0.17.1",
+        pin: ZIG_PIN,
+        component: ("c", "typed"),
+        fault: "actor-trapped",
+    },
+    Language {
+        key: "cpp",
+        name: "C++",
+        written: Written::WithSdk,
+        toolchain: "zig c++ 0.17.1",
+        pin: ZIG_PIN,
+        component: ("cpp", "conformance"),
+        fault: "actor-trapped",
+    },
+    Language {
+        key: "zig",
+        name: "Zig",
+        written: Written::WithSdk,
+        toolchain: "zig 0.17.1",
+        pin: ZIG_PIN,
+        component: ("zig", "conformance"),
         fault: "actor-trapped",
     },
 ];

@@ -89,6 +89,10 @@ languages! {
     typescript_typed
     go
     c
+    c_behavior
+    c_typed
+    cpp
+    zig
 }
 
 #[test]
