@@ -63,10 +63,12 @@ impl Language {
 
 const PYTHON: &str = "componentize-py 0.25.1 (CPython 3.14)";
 const PYTHON_PIN: (&str, &str) = ("sdk/python/requirements.lock", "componentize-py==0.25.1");
+const ZIG: &str = "zig cc 0.17.1";
+const ZIG_PIN: (&str, &str) = ("host/xtask/locks/zig.lock", "ziglang==0.17.1");
 const TYPESCRIPT: &str = "componentize-qjs 0.4.5 (QuickJS)";
 
 /// All of them. Rust comes first: the others are compared with it.
-pub const LANGUAGES: [Language; 9] = [
+pub const LANGUAGES: [Language; 11] = [
     Language {
         key: "rust",
         name: "Rust",
@@ -143,9 +145,27 @@ pub const LANGUAGES: [Language; 9] = [
         key: "c",
         name: "C",
         written: Written::WithSdk,
-        toolchain: "zig cc 0.17.1",
-        pin: ("host/xtask/locks/zig.lock", "ziglang==0.17.1"),
+        toolchain: ZIG,
+        pin: ZIG_PIN,
         component: ("c", "conformance"),
+        fault: "actor-trapped",
+    },
+    Language {
+        key: "c_behavior",
+        name: "C",
+        written: Written::AsBehavior,
+        toolchain: ZIG,
+        pin: ZIG_PIN,
+        component: ("c", "behavior"),
+        fault: "actor-trapped",
+    },
+    Language {
+        key: "c_typed",
+        name: "C",
+        written: Written::AsTypedMethods,
+        toolchain: ZIG,
+        pin: ZIG_PIN,
+        component: ("c", "typed"),
         fault: "actor-trapped",
     },
 ];

@@ -89,6 +89,8 @@ languages! {
     typescript_typed
     go
     c
+    c_behavior
+    c_typed
 }
 
 #[test]
