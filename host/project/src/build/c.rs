@@ -143,7 +143,7 @@ impl Compiler<'_> {
 }
 
 fn same(left: &Path, right: &Path) -> bool {
-    fs::canonicalize(left).is_ok_and(|left| left == right)
+    matches!((fs::canonicalize(left), fs::canonicalize(right)), (Ok(left), Ok(right)) if left == right)
 }
 
 fn joined(option: &str, path: &Path) -> OsString {
