@@ -15,6 +15,7 @@ pub mod limits;
 pub mod message;
 pub mod sandbox;
 pub mod schedule;
+pub mod settings;
 pub mod store;
 
 pub use address::{ActorId, ActorType, Address, InvalidName, Method};
@@ -27,3 +28,4 @@ pub use message::{
     CallError, ErrorCode, Failure, LimitExceeded, Message, MessageId, MessageIdGenerator, Origin, Payload,
 };
 pub use schedule::Schedule;
+pub use settings::{SettingsInForce, TypeSettings};

@@ -9,6 +9,9 @@ pub struct Limits {
     pub component_bytes: u64,
     /// Largest body of a message or a reply.
     pub payload_bytes: usize,
+    /// Versions kept of one actor type; the oldest goes when one more is deployed, but never the active
+    /// one or the one before it.
+    pub versions_per_type: usize,
     /// Messages that may wait for one actor; one more is refused with `mailbox-full`.
     pub mailbox_capacity: usize,
     /// Longest state key.
@@ -78,6 +81,7 @@ impl Default for Limits {
         Limits {
             component_bytes: 64 * MIB,
             payload_bytes: 4 << 20,
+            versions_per_type: 10,
             mailbox_capacity: 1_000,
             state_key_bytes: 1 << 10,
             state_value_bytes: 1 << 20,

@@ -16,6 +16,7 @@ use crate::component::{ComponentInfo, Description};
 use crate::error::{Code, Error};
 use crate::message::{CallError, Failure, LimitExceeded, Message, Payload};
 use crate::schedule::Schedule;
+use crate::settings::SettingsInForce;
 
 /// The environment variables that guests of a type see.
 pub type Environment = BTreeMap<String, String>;
@@ -59,13 +60,14 @@ pub trait Behavior: Send + Sync + 'static {
         Ok(Accepted::Message(message))
     }
 
-    /// Makes a sandbox for the actor `me`. Initialisers of the guest run within `turn`.
+    /// Makes a sandbox for the actor `me`, with the environment and within the limits of its type.
+    /// Initialisers of the guest run within `turn`.
     ///
     /// Cancel safe: nothing is left of a sandbox that is not returned.
     async fn instantiate(
         &self,
         me: &Address,
-        environment: &Environment,
+        settings: &Arc<SettingsInForce>,
         turn: Arc<dyn TurnHost>,
     ) -> Result<Box<dyn Sandbox>, Trap>;
 }

@@ -16,6 +16,7 @@ use crate::error::{Code, Error};
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord};
 use crate::message::{Message, MessageId, Origin, Payload};
 use crate::schedule::Schedule;
+use crate::settings::TypeSettings;
 
 /// Everything that one turn changes, applied together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -259,14 +260,23 @@ pub struct ActorTypeRecord {
     pub name: ActorType,
     /// The version that new turns run.
     pub active_version: u32,
-    /// All versions, by number.
+    /// The version that was active before it, to go back to.
+    pub previous_version: Option<u32>,
+    /// What is set for the type.
+    pub settings: TypeSettings,
+    /// All versions that are kept, by number.
     pub versions: Vec<VersionRecord>,
 }
 
 impl ActorTypeRecord {
     /// The version that new turns run.
     pub fn active(&self) -> Option<&VersionRecord> {
-        self.versions.iter().find(|version| version.number == self.active_version)
+        self.version(self.active_version)
+    }
+
+    /// The version of that number.
+    pub fn version(&self, number: u32) -> Option<&VersionRecord> {
+        self.versions.iter().find(|version| version.number == number)
     }
 }
 
@@ -425,20 +435,38 @@ pub trait Store: Send + Sync + 'static {
     /// Every actor type.
     async fn actor_types(&self) -> StoreResult<Vec<ActorTypeRecord>>;
 
-    /// Makes `component` the next version of `actor_type`, and the active one.
+    /// Makes `component` the next version of `actor_type`, and the active one. Of all versions the
+    /// latest `versions_max` are kept, and in any case the active one and the one before it; the
+    /// others go, with components that no version has any more.
     async fn deploy(
         &self,
         actor_type: &ActorType,
         info: &ComponentInfo,
         component: &Bytes,
+        versions_max: usize,
         now: Timestamp,
     ) -> StoreResult<ActorTypeRecord>;
+
+    /// Makes another version of `actor_type` the active one; `None` when there is no such type or
+    /// version. Activating the active one changes nothing.
+    async fn activate_version(
+        &self,
+        actor_type: &ActorType,
+        version: u32,
+    ) -> StoreResult<Option<ActorTypeRecord>>;
+
+    /// Sets all settings of `actor_type`; `None` when there is no such type.
+    async fn set_settings(
+        &self,
+        actor_type: &ActorType,
+        settings: &TypeSettings,
+    ) -> StoreResult<Option<ActorTypeRecord>>;
 
     /// The bytes of a component.
     async fn component(&self, digest: &Digest) -> StoreResult<Option<Bytes>>;
 
-    /// Removes an actor type, its versions and its actors' idempotency records; with `purge`, all that
-    /// its actors have stored too.
+    /// Removes an actor type, its versions, its settings and its actors' idempotency records; with `purge`,
+    /// all that its actors have stored too.
     async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed>;
 
     /// Whether the store answers.

@@ -287,6 +287,67 @@ pub(crate) enum ClientCommand {
         #[command(flatten)]
         connection: Connection,
     },
+    /// List the versions of an actor type that are kept.
+    #[command(after_long_help = "Example:\n  greenroom versions task")]
+    Versions {
+        /// The actor type
+        #[arg(value_name = "TYPE")]
+        actor_type: String,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Go back to the version that was active before, or to another one.
+    #[command(
+        long_about = "Go back to the version that was active before, or to another one.\n\nEach actor takes it at its \
+                      next turn, with state and mailbox kept; no call fails. The version left is then the one before, \
+                      so the same command goes forward again.",
+        after_long_help = "Examples:\n  greenroom rollback task\n  greenroom rollback task --to 3"
+    )]
+    Rollback {
+        /// The actor type
+        #[arg(value_name = "TYPE")]
+        actor_type: String,
+        /// Another version than the one before
+        #[arg(long, value_name = "VERSION")]
+        to: Option<u32>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Make a version of an actor type the active one, back or forward.
+    #[command(after_long_help = "Example:\n  greenroom activate task 4")]
+    Activate {
+        /// The actor type
+        #[arg(value_name = "TYPE")]
+        actor_type: String,
+        /// Which version
+        version: u32,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Show the settings of an actor type, or change them.
+    #[command(
+        long_about = "Show the settings of an actor type, or change them.\n\nWhat is not set for a type has the host's \
+                      value. Each actor has new settings from its next turn on; the host is not restarted and no call \
+                      is lost.",
+        after_long_help = "Examples:
+  greenroom settings task
+  greenroom settings task idle_timeout=5m sandbox_memory_bytes='64 MiB'
+  greenroom settings task environment.GREETING=hello keeps_nothing_in_memory=true
+  greenroom settings task --unset idle_timeout --unset environment.GREETING"
+    )]
+    Settings {
+        /// The actor type
+        #[arg(value_name = "TYPE")]
+        actor_type: String,
+        /// What to set
+        #[arg(value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Give a setting back to the host; can be repeated
+        #[arg(long, value_name = "KEY")]
+        unset: Vec<String>,
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Remove an actor type.
     #[command(after_long_help = "Examples:\n  greenroom undeploy task\n  greenroom undeploy task --purge")]
     Undeploy {

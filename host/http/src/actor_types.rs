@@ -1,4 +1,4 @@
-//! Deploying components under a name, and looking at what is deployed.
+//! Deploying components under a name, going back to another version, and looking at what is deployed.
 
 use std::sync::Arc;
 
@@ -88,6 +88,17 @@ pub(crate) async fn component(
     query::none(&uri)?;
     let component = api.node.component(&actor_type, version).await?;
     Ok(([(CONTENT_TYPE, WASM), (X_CONTENT_TYPE_OPTIONS, "nosniff")], component).into_response())
+}
+
+/// `POST /v1/actor-types/{type}/versions/{n}/activate`
+pub(crate) async fn activate(
+    State(api): State<Arc<Api>>,
+    VersionPath { actor_type, version }: VersionPath,
+    uri: Uri,
+) -> Answer {
+    query::none(&uri)?;
+    let known = api.node.activate_version(&actor_type, version).await?;
+    Ok(Json(view::ActorType::from(&known)).into_response())
 }
 
 /// `DELETE /v1/actor-types/{type}?purge=true`

@@ -36,6 +36,7 @@ mod stream;
 #[cfg(test)]
 mod testing;
 mod time;
+mod type_settings;
 mod view;
 
 pub use config::{About, Bounds, Config};

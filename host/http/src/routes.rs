@@ -18,7 +18,9 @@ use crate::body::BodyReader;
 use crate::config::{About, Bounds};
 use crate::path::MethodPath;
 use crate::problem::Problem;
-use crate::{actor_types, actors, call, dead_letters, errors, node, openapi, reminders, state};
+use crate::{
+    actor_types, actors, call, dead_letters, errors, node, openapi, reminders, state, type_settings,
+};
 
 /// What a handler returns.
 pub(crate) type Answer = Result<Response, Problem>;
@@ -114,6 +116,8 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/dead-letters/{id}", get(dead_letters::inspect).delete(dead_letters::remove))
         .route("/v1/dead-letters/{id}/payload", get(dead_letters::payload))
         .route("/v1/dead-letters/{id}/retry", post(dead_letters::retry))
+        .route("/v1/actor-types/{type}/versions/{version}/activate", post(actor_types::activate))
+        .route("/v1/actor-types/{type}/settings", get(type_settings::show).patch(type_settings::change))
         .route("/v1/node", get(node::describe))
         .route("/healthz", get(node::alive))
         .route("/readyz", get(node::ready))

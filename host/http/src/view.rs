@@ -236,6 +236,7 @@ impl From<&SentBy> for Origin {
 pub(crate) struct ActorType {
     r#type: String,
     active_version: u32,
+    previous_version: Option<u32>,
     active_actors: usize,
     versions: Vec<Version>,
 }
@@ -245,6 +246,7 @@ impl From<&ActorTypeView> for ActorType {
         ActorType {
             r#type: known.name.to_string(),
             active_version: known.active_version,
+            previous_version: known.previous_version,
             active_actors: known.active_actors,
             versions: known.versions.iter().map(Version::from).collect(),
         }
@@ -357,6 +359,7 @@ fn limits_in_force(limits: &Limits) -> serde_json::Value {
     serde_json::json!({
         "component_bytes": limits.component_bytes,
         "payload_bytes": limits.payload_bytes,
+        "versions_per_type": limits.versions_per_type,
         "mailbox_capacity": limits.mailbox_capacity,
         "state_key_bytes": limits.state_key_bytes,
         "state_value_bytes": limits.state_value_bytes,

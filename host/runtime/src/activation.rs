@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::mailbox::Mailbox;
+use crate::shares::Place;
 use crate::view::{ErrorSummary, Lifecycle, TurnSummary};
 
 /// See the [module](self).
@@ -15,6 +16,7 @@ pub(crate) struct Activation {
     pub(crate) address: Address,
     pub(crate) mailbox: Mailbox,
     pub(crate) status: Mutex<Status>,
+    _place: Place,
     born: Instant,
     /// Milliseconds after `born` at which the last message was taken.
     used_ms: AtomicU64,
@@ -32,11 +34,12 @@ pub(crate) struct Status {
 }
 
 impl Activation {
-    pub(crate) fn new(address: Address, mailbox_capacity: usize) -> Self {
+    pub(crate) fn new(address: Address, mailbox_capacity: usize, place: Place) -> Self {
         Activation {
             address,
             mailbox: Mailbox::new(mailbox_capacity),
             status: Mutex::default(),
+            _place: place,
             born: Instant::now(),
             used_ms: AtomicU64::new(0),
             busy: AtomicBool::new(true),

@@ -115,7 +115,7 @@ impl Actor {
 
     async fn deliver(&mut self, stored: StoredMessage) -> Delivered {
         let key = stored.key();
-        let deadline = Instant::now() + self.dispatch.limits.turn_timeout;
+        let deadline = self.own_deadline();
         let (write_set, delivered) = match self.run_turn(stored.message.clone(), deadline, 0).await {
             Ok((_, write_set)) => {
                 (WriteSet { mail: Some(MailChange::Consumed(key)), ..write_set }, Delivered::Over)
@@ -145,13 +145,13 @@ impl Actor {
 
     /// When to deliver a message again that failed; `None` when that was the last attempt.
     async fn retry_at(&mut self, message: &Message, error: &Error) -> Option<Timestamp> {
-        let enough = message.attempt >= self.dispatch.limits.delivery_attempts;
+        let enough = message.attempt >= self.settings.limits.delivery_attempts;
         let last = enough && self.may_give_up().await;
         tracing::warn!(
             actor = %self.activation.address, message_id = %message.id, method = %message.method,
             attempt = message.attempt, last, %error, "a stored message failed"
         );
-        let wait = backoff(&self.dispatch.limits, message.attempt);
+        let wait = backoff(&self.settings.limits, message.attempt);
         (!last).then(|| self.dispatch.clock.now().plus_ms(wait.as_millis() as u64))
     }
 
@@ -219,7 +219,7 @@ impl Actor {
             origin: Origin::Reminder(Arc::clone(&reminder.name)),
             attempt: reminder.attempt,
         };
-        let deadline = Instant::now() + self.dispatch.limits.turn_timeout;
+        let deadline = self.own_deadline();
         let name = Arc::clone(&reminder.name);
         let mut write_set = match self.run_turn(message.clone(), deadline, 0).await {
             Ok((_, write_set)) => write_set,

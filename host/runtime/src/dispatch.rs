@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use greenroom_core::store::{MailChange, Store, StoreError, StoredMessage, WriteSet};
-use greenroom_core::{Address, Clock, Code, Error, Limits, Message, MessageIdGenerator, Payload, Timestamp};
+use greenroom_core::{
+    Address, Clock, Code, Error, Limits, Message, MessageIdGenerator, Payload, SettingsInForce, Timestamp,
+};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
@@ -52,6 +54,12 @@ pub(crate) struct Dispatch {
     backlog: DashMap<Address, usize, ahash::RandomState>,
 }
 
+/// What holds for one message; see [`Dispatch::terms`].
+pub(crate) struct Terms {
+    pub(crate) payload_bytes: usize,
+    pub(crate) deadline: Instant,
+}
+
 impl Dispatch {
     pub(crate) fn new(
         limits: Limits,
@@ -62,7 +70,7 @@ impl Dispatch {
         committer: Committer,
     ) -> Self {
         Dispatch {
-            residency: Residency::new(limits.sandboxes),
+            residency: Residency::new(&limits),
             limits,
             store,
             clock,
@@ -96,8 +104,23 @@ impl Dispatch {
         match tokio::time::timeout_at(deadline + REPLY_GRACE, receiver).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(_)) => Err(Error::new(Code::Internal, "the actor's activation ended without a reply")),
-            Err(_) => Err(timed_out(to, &self.limits)),
+            Err(_) => Err(self.timed_out(to)),
         }
+    }
+
+    /// The error of a call to that actor whose deadline passed.
+    pub(crate) fn timed_out(&self, to: &Address) -> Error {
+        let error = |settings: &SettingsInForce| timed_out(to, &settings.limits);
+        self.types.with_settings(&to.actor_type, error).unwrap_or_else(|unknown| unknown)
+    }
+
+    /// What holds for a message to that actor that arrives now: how large it may be, and until when
+    /// its turn may take.
+    pub(crate) fn terms(&self, to: &Address) -> Result<Terms, Error> {
+        self.types.with_settings(&to.actor_type, |SettingsInForce { limits, .. }| Terms {
+            payload_bytes: limits.payload_bytes,
+            deadline: Instant::now() + limits.turn_timeout,
+        })
     }
 
     /// Tells an actor that something stored is due.
@@ -109,10 +132,11 @@ impl Dispatch {
     pub(crate) fn push(self: &Arc<Self>, to: &Address, work: Work) -> Result<(), Error> {
         let mut work = work;
         loop {
-            match self.find_or_activate(to)?.mailbox.push(work) {
+            let activation = self.find_or_activate(to)?;
+            match activation.mailbox.push(work) {
                 Ok(()) => return Ok(()),
                 Err(Refused::Closed(back)) => work = back,
-                Err(Refused::Full) => return Err(mailbox_full(to, &self.limits)),
+                Err(Refused::Full) => return Err(mailbox_full(to, activation.mailbox.capacity())),
             }
         }
     }
@@ -126,21 +150,13 @@ impl Dispatch {
         if let Some(found) = self.find(address) {
             return Ok(found);
         }
-        self.types.check(&address.actor_type)?;
-        if self.activation_count() >= self.limits.activations {
-            self.residency.make_room();
-            return Err(Error::new(
-                Code::Overloaded,
-                format!(
-                    "{} actors are in memory (activations) and none could be let go yet",
-                    self.limits.activations
-                ),
-            ));
-        }
+        let settings = Arc::clone(&self.types.active(&address.actor_type)?.settings);
+        let place = self.residency.place(&address.actor_type)?;
         let made = self.activations.entry(address.clone()).or_insert_with(|| {
             self.activation_count.fetch_add(1, Ordering::Relaxed);
-            let activation = Arc::new(Activation::new(address.clone(), self.limits.mailbox_capacity));
-            tokio::spawn(lifecycle::serve(Arc::clone(self), Arc::clone(&activation)));
+            let activation =
+                Arc::new(Activation::new(address.clone(), settings.limits.mailbox_capacity, place));
+            tokio::spawn(lifecycle::serve(Arc::clone(self), Arc::clone(&activation), settings));
             activation
         });
         Ok(Arc::clone(made.value()))
@@ -180,9 +196,10 @@ impl Dispatch {
 
     /// Whether a message may be sent to that address now.
     pub(crate) fn check_send(&self, to: &Address) -> Result<(), Error> {
-        self.types.check(&to.actor_type)?;
+        let capacity =
+            self.types.with_settings(&to.actor_type, |settings| settings.limits.mailbox_capacity)?;
         let waiting = self.backlog.get(to).map_or(0, |count| *count);
-        if waiting >= self.limits.mailbox_capacity { Err(mailbox_full(to, &self.limits)) } else { Ok(()) }
+        if waiting >= capacity { Err(mailbox_full(to, capacity)) } else { Ok(()) }
     }
 
     /// Stores a message from outside; returns when it is durable.
@@ -277,12 +294,9 @@ pub(crate) fn timed_out(address: &Address, limits: &Limits) -> Error {
     )
 }
 
-fn mailbox_full(address: &Address, limits: &Limits) -> Error {
+fn mailbox_full(address: &Address, capacity: usize) -> Error {
     Error::new(
         Code::MailboxFull,
-        format!(
-            "{} messages wait for {address} already (mailbox_capacity); try again later",
-            limits.mailbox_capacity
-        ),
+        format!("{capacity} messages wait for {address} already (mailbox_capacity); try again later"),
     )
 }

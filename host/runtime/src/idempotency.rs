@@ -24,7 +24,7 @@ use greenroom_core::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::dispatch::{Dispatch, REPLY_GRACE, timed_out};
+use crate::dispatch::{Dispatch, REPLY_GRACE, Terms};
 use crate::gate::Gate;
 use crate::mailbox::{Call, Work};
 use crate::node::Node;
@@ -138,11 +138,11 @@ impl Node {
         payload: Payload,
         key: IdempotencyKey,
     ) -> Once<Payload> {
-        if let Err(error) = self.check_request(to, &payload) {
-            return Once::refused(error);
-        }
+        let deadline = match self.check_request(to, &payload) {
+            Ok(Terms { deadline, .. }) => deadline,
+            Err(error) => return Once::refused(error),
+        };
         let keyed = Keyed { key, request_digest: digest(b"call", &method, &payload) };
-        let deadline = Instant::now() + self.limits().turn_timeout;
         let node = self.clone();
         let receiver = to.clone();
         let begin = move |keyed| async move {
@@ -163,7 +163,7 @@ impl Node {
         };
         let asked = self.dispatch.once(to, keyed, begin);
         let Ok(once) = tokio::time::timeout_at(deadline + REPLY_GRACE, asked).await else {
-            return Once::refused(timed_out(to, self.limits()));
+            return Once::refused(self.dispatch.timed_out(to));
         };
         once.and_then(|answer| match answer {
             Answer::Replied(payload) => Ok(payload),
@@ -211,10 +211,11 @@ impl Node {
         })
     }
 
-    fn check_request(&self, to: &Address, payload: &Payload) -> Result<(), Error> {
+    fn check_request(&self, to: &Address, payload: &Payload) -> Result<Terms, Error> {
         self.check_not_draining()?;
-        check_payload(payload, self.limits().payload_bytes)?;
-        self.dispatch.types.check(&to.actor_type)
+        let terms = self.dispatch.terms(to)?;
+        check_payload(payload, terms.payload_bytes)?;
+        Ok(terms)
     }
 }
 

@@ -27,6 +27,7 @@ mod operation;
 mod residency;
 mod run_turn;
 mod scheduler;
+mod shares;
 mod state;
 #[cfg(test)]
 mod tests;

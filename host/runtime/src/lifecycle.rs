@@ -12,7 +12,7 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use greenroom_core::sandbox::Sandbox;
 use greenroom_core::store::{MailKey, WriteSet};
-use greenroom_core::{Address, Error, MessageId, Origin};
+use greenroom_core::{Address, Error, MessageId, Origin, SettingsInForce};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -26,7 +26,7 @@ use crate::gate::{Gate, Held};
 use crate::guest_log::GuestLog;
 use crate::mailbox::{Call, Work};
 use crate::operation::Operation;
-use crate::residency::SandboxPermit;
+use crate::shares::SandboxPermit;
 use crate::state::StateCache;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
@@ -39,6 +39,8 @@ pub(crate) struct Actor {
     pub(crate) data: Arc<Mutex<ActorData>>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) sandbox: Option<LiveSandbox>,
+    /// What holds for it since its latest turn.
+    pub(crate) settings: Arc<SettingsInForce>,
     /// Stored messages that were delivered and whose commit is under way.
     pub(crate) settled: HashMap<MailKey, Settled>,
     timer_went_last: bool,
@@ -70,9 +72,13 @@ enum Next {
 }
 
 /// Serves `activation` until it ends.
-pub(crate) async fn serve(dispatch: Arc<Dispatch>, activation: Arc<Activation>) {
+pub(crate) async fn serve(
+    dispatch: Arc<Dispatch>,
+    activation: Arc<Activation>,
+    settings: Arc<SettingsInForce>,
+) {
     let gate = Arc::new(Gate::default());
-    let life = run(Arc::clone(&dispatch), Arc::clone(&activation), Arc::clone(&gate));
+    let life = run(Arc::clone(&dispatch), Arc::clone(&activation), Arc::clone(&gate), settings);
     let refusal = match AssertUnwindSafe(life).catch_unwind().await {
         Ok(Ok(())) => return,
         Ok(Err(Abandoned::NotLoaded(error))) => Some(error),
@@ -114,8 +120,13 @@ fn hand_over(dispatch: &Arc<Dispatch>, address: &Address, work: Work) -> Option<
     }
 }
 
-async fn run(dispatch: Arc<Dispatch>, activation: Arc<Activation>, gate: Arc<Gate>) -> Result<(), Abandoned> {
-    let mut actor = Actor::load(dispatch, activation, gate).await.map_err(Abandoned::NotLoaded)?;
+async fn run(
+    dispatch: Arc<Dispatch>,
+    activation: Arc<Activation>,
+    gate: Arc<Gate>,
+    settings: Arc<SettingsInForce>,
+) -> Result<(), Abandoned> {
+    let mut actor = Actor::load(dispatch, activation, gate, settings).await.map_err(Abandoned::NotLoaded)?;
     loop {
         let ended = match actor.next().await {
             Next::Work(Work::Call(call)) => actor.serve_call(*call).await,
@@ -148,12 +159,13 @@ impl Actor {
         dispatch: Arc<Dispatch>,
         activation: Arc<Activation>,
         gate: Arc<Gate>,
+        settings: Arc<SettingsInForce>,
     ) -> Result<Self, Error> {
         let address = &activation.address;
-        let mut stored =
-            dispatch.store.load(address, dispatch.limits.state_preload_bytes).await.inspect_err(|error| {
-                tracing::error!(actor = %address, %error, "an actor can't be loaded");
-            })?;
+        let preload_bytes = settings.limits.state_preload_bytes;
+        let mut stored = dispatch.store.load(address, preload_bytes).await.inspect_err(|error| {
+            tracing::error!(actor = %address, %error, "an actor can't be loaded");
+        })?;
         let data = ActorData {
             state: StateCache::new(&mut stored),
             reminders: stored
@@ -169,6 +181,7 @@ impl Actor {
             data: Arc::new(Mutex::new(data)),
             gate,
             sandbox: None,
+            settings,
             settled: HashMap::new(),
             timer_went_last: false,
             alarm: Alarm::default(),
@@ -197,7 +210,7 @@ impl Actor {
             if let Some(work) = self.activation.mailbox.pop() {
                 return Next::Work(work);
             }
-            let idle_at = self.activation.last_used() + self.dispatch.limits.idle_timeout;
+            let idle_at = self.activation.last_used() + self.settings.limits.idle_timeout;
             if now >= idle_at || self.dispatch.is_draining() {
                 return Next::Idle;
             }
@@ -222,7 +235,7 @@ impl Actor {
         let outcome = if now < deadline {
             self.run_turn(message, deadline, depth).await
         } else {
-            Err(timed_out(&self.activation.address, &self.dispatch.limits))
+            Err(timed_out(&self.activation.address, &self.settings.limits))
         };
         let answer = match outcome {
             Ok((payload, mut write_set)) => {
@@ -256,7 +269,7 @@ impl Actor {
             origin: Origin::Timer(name),
             attempt: 1,
         };
-        let deadline = Instant::now() + self.dispatch.limits.turn_timeout;
+        let deadline = self.own_deadline();
         // A timer's turn has nobody to tell of its failure; the status and the log have it.
         if let Ok((_, write_set)) = self.run_turn(message, deadline, 0).await {
             self.submit(write_set).await;
@@ -271,7 +284,8 @@ impl Actor {
             return ended;
         }
         let purge = matches!(operation, Operation::Purge);
-        let turn = self.turn(Instant::now() + self.dispatch.limits.turn_timeout, 0, None);
+        let deadline = self.own_deadline();
+        let turn = self.turn(deadline, 0, None);
         let done = match self.change_by_hand(&turn, operation).await {
             Ok(there) => {
                 self.submit(WriteSet { purge, ..turn.settle() }).await;
@@ -337,6 +351,23 @@ impl Actor {
         self.dispatch.ids.next(self.dispatch.clock.now())
     }
 
+    /// The version that this actor's turns run from now on; its settings hold from now on too.
+    pub(crate) fn version(&mut self) -> Result<Arc<Version>, Error> {
+        let version = self.dispatch.types.active(&self.activation.address.actor_type)?;
+        if !Arc::ptr_eq(&self.settings, &version.settings) {
+            self.settings = Arc::clone(&version.settings);
+            self.activation.mailbox.set_capacity(self.settings.limits.mailbox_capacity);
+        }
+        Ok(version)
+    }
+
+    /// Until when a turn may take for which nobody waits.
+    pub(crate) fn own_deadline(&mut self) -> Instant {
+        // Of a type that is gone the last settings count.
+        drop(self.version());
+        Instant::now() + self.settings.limits.turn_timeout
+    }
+
     /// A turn that has changed nothing yet.
     pub(crate) fn turn(&self, deadline: Instant, depth: u32, message_id: Option<MessageId>) -> Arc<Turn> {
         Arc::new(Turn {
@@ -348,7 +379,8 @@ impl Actor {
             data: Arc::clone(&self.data),
             gate: Arc::clone(&self.gate),
             changes: Mutex::new(Changes::default()),
-            log: GuestLog::new(message_id, self.dispatch.limits.log_bytes_per_turn),
+            log: GuestLog::new(message_id, self.settings.limits.log_bytes_per_turn),
+            settings: Arc::clone(&self.settings),
         })
     }
 }

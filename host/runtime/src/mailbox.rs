@@ -58,7 +58,6 @@ pub(crate) enum Refused {
 pub(crate) struct Mailbox {
     inner: Mutex<Inner>,
     arrived: Notify,
-    capacity: usize,
 }
 
 #[derive(Default)]
@@ -67,6 +66,8 @@ struct Inner {
     queue: VecDeque<Work>,
     /// Calls and operations in the queue; the markers don't count.
     waiting: usize,
+    /// How many of those may wait.
+    capacity: usize,
     stored_due: bool,
     release: bool,
     deactivate: bool,
@@ -76,7 +77,18 @@ struct Inner {
 
 impl Mailbox {
     pub(crate) fn new(capacity: usize) -> Self {
-        Mailbox { inner: Mutex::default(), arrived: Notify::new(), capacity }
+        let inner = Inner { capacity, ..Inner::default() };
+        Mailbox { inner: Mutex::new(inner), arrived: Notify::new() }
+    }
+
+    /// From now on so many may wait; what waits already stays.
+    pub(crate) fn set_capacity(&self, capacity: usize) {
+        self.inner.lock().capacity = capacity;
+    }
+
+    /// How many may wait.
+    pub(crate) fn capacity(&self) -> usize {
+        self.inner.lock().capacity
     }
 
     /// Queues `work`, or says why not.
@@ -85,7 +97,7 @@ impl Mailbox {
         if inner.closed {
             return Err(Refused::Closed(work));
         }
-        let full = inner.waiting >= self.capacity;
+        let full = inner.waiting >= inner.capacity;
         let marker = match &work {
             Work::Call(_) | Work::Operation(..) => None,
             Work::StoredDue => Some(&mut inner.stored_due),
@@ -181,6 +193,21 @@ mod tests {
         assert!(mailbox.push(Work::StoredDue).is_ok());
         assert_eq!(mailbox.len(), 2);
         assert!(mailbox.pop().is_some());
+        assert!(mailbox.push(operation().0).is_ok());
+    }
+
+    #[test]
+    fn a_smaller_capacity_drops_nothing_that_waits() {
+        let mailbox = Mailbox::new(3);
+        for _ in 0..3 {
+            assert!(mailbox.push(operation().0).is_ok());
+        }
+        mailbox.set_capacity(2);
+        for left in [2, 1] {
+            assert!(matches!(mailbox.push(operation().0), Err(Refused::Full)));
+            assert!(mailbox.pop().is_some());
+            assert_eq!(mailbox.len(), left);
+        }
         assert!(mailbox.push(operation().0).is_ok());
     }
 

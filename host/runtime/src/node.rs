@@ -8,11 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use greenroom_core::component::Description;
 use greenroom_core::sandbox::{Environment, SandboxEngine};
+use greenroom_core::settings::SettingView;
 use greenroom_core::store::{Reminder, Store};
 use greenroom_core::{
     ActorType, Address, Clock, Code, Error, Limits, Message, MessageId, MessageIdGenerator, Method, Origin,
     Payload, Schedule, Timestamp,
 };
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -68,11 +70,13 @@ impl Node {
     pub async fn start(parts: Parts, config: Config) -> Result<Node, Error> {
         let Parts { store, engine, clock, resident_bytes } = parts;
         let latest = store.latest_message_id().await?;
-        let types = Types::load(Arc::clone(&store), engine, Arc::clone(&clock), config.environments).await?;
+        let Config { limits, environments } = config;
+        let types =
+            Types::load(Arc::clone(&store), engine, Arc::clone(&clock), limits.clone(), environments).await?;
         let dispatch = Arc::new_cyclic(|dispatch| {
             let committer = Committer::start(Arc::clone(&store), AfterCommit(dispatch.clone()));
             let ids = MessageIdGenerator::starting_after(latest);
-            Dispatch::new(config.limits, store, clock, ids, types, committer)
+            Dispatch::new(limits, store, clock, ids, types, committer)
         });
         tokio::spawn(Scheduler::run(Arc::downgrade(&dispatch)));
         tokio::spawn(idempotency::forget_old(Arc::downgrade(&dispatch)));
@@ -96,10 +100,10 @@ impl Node {
     /// The guest's failure, or why there was no reply.
     pub async fn call(&self, to: &Address, method: Method, payload: Payload) -> Result<Payload, Error> {
         self.check_not_draining()?;
-        check_payload(&payload, self.limits().payload_bytes)?;
+        let terms = self.dispatch.terms(to)?;
+        check_payload(&payload, terms.payload_bytes)?;
         let message = self.message(method, payload);
-        let deadline = Instant::now() + self.limits().turn_timeout;
-        self.dispatch.call(to, message, deadline, 0, None).await
+        self.dispatch.call(to, message, terms.deadline, 0, None).await
     }
 
     /// Tells an actor: returns when the message is durable. It is delivered no sooner than `delay`
@@ -115,7 +119,7 @@ impl Node {
         delay: Duration,
     ) -> Result<MessageId, Error> {
         self.check_not_draining()?;
-        check_payload(&payload, self.limits().payload_bytes)?;
+        check_payload(&payload, self.dispatch.terms(to)?.payload_bytes)?;
         self.dispatch.check_send(to)?;
         let message = self.message(method, payload);
         let id = message.id;
@@ -304,6 +308,7 @@ impl Node {
             active_actors: active.get(&record.name).copied().unwrap_or(0),
             name: record.name,
             active_version: record.active_version,
+            previous_version: record.previous_version,
             versions: record.versions,
         };
         Ok(records.into_iter().map(view).collect())
@@ -317,6 +322,45 @@ impl Node {
         self.dispatch.types.check(actor_type)?;
         let found = self.actor_types().await?.into_iter().find(|view| view.name == *actor_type);
         found.ok_or_else(|| Error::new(Code::UnknownActorType, format!("{actor_type} was just undeployed")))
+    }
+
+    /// Makes another version of the type the active one, back or forward: each actor runs it from
+    /// its next turn on, with state and mailbox kept.
+    ///
+    /// # Errors
+    /// `not-found` when no such version is kept; `activation-failed` when its code can't be prepared.
+    /// The active version stays.
+    pub async fn activate_version(
+        &self,
+        actor_type: &ActorType,
+        version: u32,
+    ) -> Result<ActorTypeView, Error> {
+        self.check_not_draining()?;
+        self.dispatch.types.activate(actor_type, version).await?;
+        self.actor_type(actor_type).await
+    }
+
+    /// Every setting of a type, and whose it is.
+    ///
+    /// # Errors
+    /// `unknown-actor-type`.
+    pub async fn settings(&self, actor_type: &ActorType) -> Result<Vec<SettingView>, Error> {
+        self.dispatch.types.settings(actor_type).await
+    }
+
+    /// Changes the settings of a type by a JSON Merge Patch: what it names is set, `null` gives a
+    /// setting back to the host. Each actor has the new ones from its next turn on.
+    ///
+    /// # Errors
+    /// `invalid-request`, with the place in the patch; nothing was changed.
+    pub async fn change_settings(
+        &self,
+        actor_type: &ActorType,
+        patch: &Value,
+    ) -> Result<Vec<SettingView>, Error> {
+        self.check_not_draining()?;
+        self.dispatch.types.change_settings(actor_type, patch).await?;
+        self.settings(actor_type).await
     }
 
     /// What can be asked of the actors of a type: what the active version says of itself.
@@ -335,8 +379,8 @@ impl Node {
     pub async fn component(&self, actor_type: &ActorType, version: u32) -> Result<Bytes, Error> {
         let view = self.actor_type(actor_type).await?;
         let Some(record) = view.versions.iter().find(|record| record.number == version) else {
-            let text =
-                format!("{actor_type} has no version {version}; its latest is {}", view.versions.len());
+            let latest = view.versions.last().map_or(0, |latest| latest.number);
+            let text = format!("{actor_type} has no version {version}; its latest is {latest}");
             return Err(Error::new(Code::NotFound, text));
         };
         self.dispatch.types.component(&record.component.digest).await

@@ -2,20 +2,24 @@
 //! when there is no room.
 //!
 //! The least recently used idle ones go first: their sandboxes, and when there are none left,
-//! whole activations. Nothing here stops a turn.
+//! whole activations. Nothing here stops a turn. When none is idle, [`shares`](crate::shares) says who
+//! gets the next place.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use greenroom_core::{Code, Error};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use greenroom_core::{ActorType, Error, Limits};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::activation::Activation;
 use crate::dispatch::Dispatch;
 use crate::mailbox::Work;
+use crate::shares::{Activations, Asked, Place, SandboxPermit, Sandboxes};
 
 /// Tells the resident memory of the process, in bytes.
 pub type ResidentBytes = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -33,12 +37,14 @@ const LOOK_AT_MEMORY_AFTER: Duration = Duration::from_millis(10);
 /// The part of those in memory that goes at a time: one in so many.
 const SHARE: usize = 20;
 
-/// The right to have one sandbox; over when dropped.
-pub(crate) type SandboxPermit = OwnedSemaphorePermit;
-
 /// See the [module](self).
 pub(crate) struct Residency {
-    sandboxes: Arc<Semaphore>,
+    activations: Arc<Activations>,
+    sandboxes: Arc<Sandboxes>,
+    /// Types that were refused a place, until room was made.
+    refused: Mutex<HashSet<ActorType, ahash::RandomState>>,
+    /// The memory is used up, and nobody in it is idle.
+    memory_is_short: AtomicBool,
     /// Turns that wait for a sandbox.
     waiting: AtomicUsize,
     short_of: Notify,
@@ -61,29 +67,45 @@ enum Goes {
 }
 
 impl Residency {
-    pub(crate) fn new(sandboxes: usize) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         Residency {
-            sandboxes: Arc::new(Semaphore::new(sandboxes)),
+            activations: Activations::new(limits.activations),
+            sandboxes: Sandboxes::new(limits.sandboxes),
+            refused: Mutex::default(),
+            memory_is_short: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             short_of: Notify::new(),
         }
     }
 
-    /// Waits for the right to have one more sandbox.
+    /// A place for one more activation of that type.
     ///
     /// # Errors
-    /// `overloaded` when no sandbox became idle before `deadline`. Cancel safe.
-    pub(crate) async fn sandbox(&self, deadline: Instant) -> Result<SandboxPermit, Error> {
-        if let Ok(permit) = Arc::clone(&self.sandboxes).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let _waiting = self.wait_for_sandboxes();
-        match tokio::time::timeout_at(deadline, Arc::clone(&self.sandboxes).acquire_owned()).await {
-            Ok(permit) => Ok(permit.expect("the semaphore is never closed")),
-            Err(_) => Err(Error::new(
-                Code::Overloaded,
-                "every sandbox of this host is at work (sandboxes); try again later",
-            )),
+    /// `overloaded` when the type has its part already; idle ones of it are let go then.
+    pub(crate) fn place(&self, actor_type: &ActorType) -> Result<Place, Error> {
+        let memory_is_short = self.memory_is_short.load(Ordering::Relaxed);
+        self.activations.take(actor_type, memory_is_short).inspect_err(|_| {
+            self.refused.lock().insert(actor_type.clone());
+            self.short_of.notify_one();
+        })
+    }
+
+    /// Waits for the right to have one more sandbox for that type.
+    ///
+    /// # Errors
+    /// `overloaded` when too many wait already, or no sandbox became idle before `deadline`. Cancel
+    /// safe.
+    pub(crate) async fn sandbox(
+        &self,
+        actor_type: &ActorType,
+        deadline: Instant,
+    ) -> Result<SandboxPermit, Error> {
+        match self.sandboxes.ask(actor_type)? {
+            Asked::Given(permit) => Ok(permit),
+            Asked::Waits(receiver) => {
+                let _waiting = self.wait_for_sandboxes();
+                Sandboxes::wait(receiver, deadline).await
+            }
         }
     }
 
@@ -94,11 +116,6 @@ impl Residency {
         Waiting(&self.waiting)
     }
 
-    /// Tells that there is no room for another activation.
-    pub(crate) fn make_room(&self) {
-        self.short_of.notify_one();
-    }
-
     /// Lets idle ones go whenever there is no room, for as long as the node lives.
     pub(crate) async fn keep(node: Weak<Dispatch>, resident_bytes: ResidentBytes) {
         loop {
@@ -106,14 +123,21 @@ impl Residency {
             let limits = &dispatch.limits;
             let short_of_sandboxes = dispatch.residency.waiting.load(Ordering::Relaxed) > 0;
             let short_of_memory = resident_bytes() > limits.memory_bytes;
-            let short_of_activations = dispatch.activation_count() >= limits.activations;
+            let refused = std::mem::take(&mut *dispatch.residency.refused.lock());
+            let short_of_activations = !refused.is_empty();
             let mut going = 0;
             if short_of_sandboxes || short_of_memory {
-                going = dispatch.let_go(Goes::Sandboxes);
+                going = dispatch.let_go(Goes::Sandboxes, |_| true);
             }
-            if short_of_activations || (short_of_memory && going == 0) {
-                going += dispatch.let_go(Goes::Activations);
+            if short_of_activations {
+                // A type makes its own room, as far as it has any.
+                let own = dispatch.let_go(Goes::Activations, |actor_type| refused.contains(actor_type));
+                going += if own > 0 { own } else { dispatch.let_go(Goes::Activations, |_| true) };
+            } else if short_of_memory && going == 0 {
+                going = dispatch.let_go(Goes::Activations, |_| true);
             }
+            let memory_is_short = short_of_memory && going == 0;
+            dispatch.residency.memory_is_short.store(memory_is_short, Ordering::Relaxed);
             if going > 0 {
                 tracing::debug!(
                     going,
@@ -138,11 +162,14 @@ impl Residency {
 }
 
 impl Dispatch {
-    /// Lets a share of the least recently used idle ones go; says how many were asked.
-    fn let_go(&self, goes: Goes) -> usize {
+    /// Lets a share of the least recently used idle ones of those types go; says how many were asked.
+    fn let_go(&self, goes: Goes, of_type: impl Fn(&ActorType) -> bool) -> usize {
         let mut idle: Vec<(Instant, Arc<Activation>)> = Vec::new();
         self.each_activation(|activation| {
-            if activation.is_idle() && (goes == Goes::Activations || activation.has_sandbox()) {
+            if of_type(&activation.address.actor_type)
+                && activation.is_idle()
+                && (goes == Goes::Activations || activation.has_sandbox())
+            {
                 idle.push((activation.last_used(), Arc::clone(activation)));
             }
         });

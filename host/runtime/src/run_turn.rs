@@ -43,16 +43,17 @@ impl Actor {
         let started = Instant::now();
         let (message_id, method) = (message.id, message.method.clone());
         if self.gate.is_settled() {
-            self.data.lock().state.shed(self.dispatch.limits.state_preload_bytes);
+            self.data.lock().state.shed(self.settings.limits.state_preload_bytes);
         }
+        let version = self.version()?;
         let turn = self.turn(deadline, depth, Some(message_id));
-        let ran = match self.accept(message, deadline).await {
-            Ok((version, accepted)) => {
+        let ran = match self.accept(&version, message, deadline).await {
+            Ok(accepted) => {
                 let ran = self.run_in_sandbox(&turn, version, accepted).await;
-                if ran.is_err() {
+                if !self.is_fit_after(&ran) {
                     self.discard_sandbox();
                 }
-                ran
+                ran.unwrap_or_else(Err)
             }
             Err(refused) => Err(refused),
         };
@@ -67,32 +68,42 @@ impl Actor {
         }
     }
 
-    /// What `message` is to the version that new turns run.
+    /// Whether the sandbox may be entered again: not after it was stopped, and after an ordinary
+    /// failure only if the failed turn can't have left anything in the guest's memory.
+    fn is_fit_after(&self, ran: &Result<Result<Payload, Error>, Error>) -> bool {
+        match ran {
+            Ok(Ok(_)) => true,
+            Ok(Err(_failure)) => self.settings.keeps_nothing_in_memory,
+            Err(_stopped) => false,
+        }
+    }
+
+    /// What `message` is to the version that this turn runs.
     async fn accept(
         &mut self,
+        version: &Version,
         message: Message,
         deadline: Instant,
-    ) -> Result<(Arc<Version>, Accepted), Error> {
-        let version = self.dispatch.types.active(&self.activation.address.actor_type)?;
-        let accepted = match version.prepared() {
-            Some(behavior) => behavior.accept(message)?,
-            None => self.behavior(&version, deadline).await?.accept(message)?,
-        };
-        Ok((version, accepted))
+    ) -> Result<Accepted, Error> {
+        match version.prepared() {
+            Some(behavior) => behavior.accept(message),
+            None => self.behavior(version, deadline).await?.accept(message),
+        }
     }
 
     async fn behavior(&mut self, version: &Version, deadline: Instant) -> Result<Arc<dyn Behavior>, Error> {
         timeout_at(deadline, self.dispatch.types.behavior(version))
             .await
-            .map_err(|_| timed_out(&self.activation.address, &self.dispatch.limits))?
+            .map_err(|_| timed_out(&self.activation.address, &self.settings.limits))?
     }
 
+    /// What the guest answers, or why it was stopped.
     async fn run_in_sandbox(
         &mut self,
         turn: &Arc<Turn>,
         version: Arc<Version>,
         accepted: Accepted,
-    ) -> Result<Payload, Error> {
+    ) -> Result<Result<Payload, Error>, Error> {
         let live = self.enter(version, turn.deadline, turn.depth).await?;
         let host = Arc::clone(turn) as _;
         let ran = match accepted {
@@ -103,14 +114,15 @@ impl Actor {
             Accepted::Method(call) => timeout_at(turn.deadline, live.sandbox.call(host, call)).await,
         };
         let payload = match ran {
-            Err(_elapsed) => return Err(timed_out(&turn.me, &self.dispatch.limits)),
+            Err(_elapsed) => return Err(timed_out(&turn.me, &turn.settings.limits)),
             Ok(Err(trap)) => return Err(trap.into()),
-            Ok(Ok(answer)) => answer?,
+            Ok(Ok(Err(failure))) => return Ok(Err(failure)),
+            Ok(Ok(Ok(payload))) => payload,
         };
-        check_payload(&payload, self.dispatch.limits.payload_bytes).map_err(|refusal| {
+        check_payload(&payload, turn.settings.limits.payload_bytes).map_err(|refusal| {
             Error::new(Code::ActorTrapped, format!("the reply is too large: {}", refusal.text))
         })?;
-        Ok(payload)
+        Ok(Ok(payload))
     }
 
     /// The sandbox to run a turn in: the one there is, or a new one when there is none, when another
@@ -121,7 +133,7 @@ impl Actor {
         deadline: Instant,
         depth: u32,
     ) -> Result<&mut LiveSandbox, Error> {
-        let worn_out_bytes = self.dispatch.limits.sandbox_memory_bytes / 4 * WORN_OUT_QUARTERS;
+        let worn_out_bytes = version.settings.limits.sandbox_memory_bytes / 4 * WORN_OUT_QUARTERS;
         if self.sandbox.as_ref().is_some_and(|live| {
             !Arc::ptr_eq(&live.version, &version) || live.sandbox.memory_bytes() > worn_out_bytes
         }) {
@@ -143,12 +155,13 @@ impl Actor {
         depth: u32,
     ) -> Result<LiveSandbox, Error> {
         let behavior = self.behavior(&version, deadline).await?;
-        let permit = self.dispatch.residency.sandbox(deadline).await?;
+        let actor_type = &self.activation.address.actor_type;
+        let permit = self.dispatch.residency.sandbox(actor_type, deadline).await?;
         let turn = self.turn(deadline, depth, None);
         let made = timeout_at(deadline, self.instantiate(&*behavior, &version, &turn)).await;
         turn.log.finish(&turn.me);
         let sandbox = match made {
-            Err(_elapsed) => return Err(timed_out(&turn.me, &self.dispatch.limits)),
+            Err(_elapsed) => return Err(timed_out(&turn.me, &turn.settings.limits)),
             Ok(Err(Activation::Stopped(trap))) => {
                 let Error { code, detail, .. } = trap.into();
                 return Err(Error::new(code, format!("while activating: {detail}")));
@@ -173,7 +186,7 @@ impl Actor {
         turn: &Arc<Turn>,
     ) -> Result<Box<dyn Sandbox>, Activation> {
         let mut sandbox = loop {
-            match behavior.instantiate(&turn.me, &version.environment, Arc::clone(turn) as _).await {
+            match behavior.instantiate(&turn.me, &version.settings, Arc::clone(turn) as _).await {
                 Err(Trap::NoRoom) => {
                     let _waiting = self.dispatch.residency.wait_for_sandboxes();
                     tokio::time::sleep(NO_ROOM_PAUSE).await;
@@ -192,7 +205,7 @@ impl Actor {
     /// to the activation, which goes on.
     pub(crate) async fn release_sandbox(&mut self) -> Ended {
         let Some(mut live) = self.sandbox.take() else { return Ended::GoesOn };
-        let deadline = Instant::now() + self.dispatch.limits.turn_timeout;
+        let deadline = Instant::now() + self.settings.limits.turn_timeout;
         let turn = self.turn(deadline, 0, None);
         let deactivated = timeout_at(deadline, live.sandbox.deactivate(Arc::clone(&turn) as _)).await;
         turn.log.finish(&turn.me);

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use greenroom_core::sandbox::{LogLevel, RawAddress, RawSchedule, ReminderView, TurnHost};
 use greenroom_core::store::{Reminder, StoredMessage};
 use greenroom_core::{
-    Address, CallError, Code, Error, LimitExceeded, Message, Method, Origin, Payload, Schedule, Timestamp,
+    Address, CallError, Code, Error, LimitExceeded, Message, Method, Origin, Payload, Schedule,
+    SettingsInForce, Timestamp,
 };
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -41,6 +42,7 @@ pub(crate) struct Turn {
     pub(crate) gate: Arc<Gate>,
     pub(crate) changes: Mutex<Changes>,
     pub(crate) log: GuestLog,
+    pub(crate) settings: Arc<SettingsInForce>,
 }
 
 impl Turn {
@@ -65,7 +67,7 @@ impl Turn {
 
     /// Writes a state value, or says which limit that would pass.
     pub(crate) async fn write(&self, key: String, value: Bytes) -> Result<Result<(), Refusal>, Error> {
-        let limits = &self.dispatch.limits;
+        let limits = &self.settings.limits;
         if key.is_empty() || key.len() > limits.state_key_bytes {
             return Ok(Err(Refusal::new(
                 Code::InvalidRequest,
@@ -113,7 +115,7 @@ impl Turn {
     pub(crate) async fn delete(&self, key: String) -> Result<bool, Error> {
         let Some(before) = self.value(&key).await? else { return Ok(false) };
         let mut changes = self.changes.lock();
-        changes.spend(key.len(), self.dispatch.limits.write_set_bytes)?;
+        changes.spend(key.len(), self.settings.limits.write_set_bytes)?;
         changes.write_state(key, Some(&before), None);
         Ok(true)
     }
@@ -126,7 +128,7 @@ impl Turn {
         method: Method,
         payload: Payload,
     ) -> Result<(), Refusal> {
-        let limits = &self.dispatch.limits;
+        let limits = &self.settings.limits;
         check_name("reminder", name)?;
         check_payload(&payload, limits.payload_bytes)?;
         let mut changes = self.changes.lock();
@@ -175,7 +177,7 @@ impl Turn {
             None => self.data.lock().reminders.contains_key(name),
         };
         if there {
-            changes.spend(name.len(), self.dispatch.limits.write_set_bytes)?;
+            changes.spend(name.len(), self.settings.limits.write_set_bytes)?;
             changes.reminders.insert(Arc::from(name), None);
         }
         Ok(there)
@@ -187,11 +189,12 @@ impl Turn {
         method: String,
         payload: Payload,
     ) -> Result<Payload, CallFault> {
-        let limits = &self.dispatch.limits;
+        let limits = &self.settings.limits;
         let to = Address::parse(&to.actor_type, &to.id)
             .map_err(|invalid| CallError::Unavailable(invalid.to_string()))?;
         let method = Method::new(&method).map_err(|invalid| CallError::Unavailable(invalid.to_string()))?;
-        check_payload(&payload, limits.payload_bytes)
+        let terms = self.dispatch.terms(&to).map_err(CallError::from)?;
+        check_payload(&payload, terms.payload_bytes.min(limits.payload_bytes))
             .map_err(|refusal| CallError::Unavailable(refusal.text))?;
         {
             let mut changes = self.changes.lock();
@@ -220,22 +223,22 @@ impl Turn {
             origin: Origin::Actor(self.me.clone()),
             attempt: 1,
         };
-        let reply = self
-            .dispatch
-            .call(&to, message, earlier(self.deadline), self.depth + 1, Some(wait.clone()))
-            .await;
+        let deadline = earlier(self.deadline).min(terms.deadline);
+        let reply = self.dispatch.call(&to, message, deadline, self.depth + 1, Some(wait.clone())).await;
         drop(wait);
         reply.map_err(|error| CallFault::Told(error.into()))
     }
 
     fn send_to(&self, to: &RawAddress, method: &str, payload: Payload, delay_ms: u64) -> Result<(), Refusal> {
-        let limits = &self.dispatch.limits;
+        let limits = &self.settings.limits;
         let invalid =
             |invalid: greenroom_core::InvalidName| Refusal::new(Code::InvalidRequest, invalid.to_string());
         let to = Address::parse(&to.actor_type, &to.id).map_err(invalid)?;
         let method = Method::new(method).map_err(invalid)?;
-        check_payload(&payload, limits.payload_bytes)?;
-        self.dispatch.check_send(&to).map_err(|error| Refusal::new(error.code, error.detail))?;
+        let refused = |error: Error| Refusal::new(error.code, error.detail);
+        let terms = self.dispatch.terms(&to).map_err(refused)?;
+        check_payload(&payload, terms.payload_bytes.min(limits.payload_bytes))?;
+        self.dispatch.check_send(&to).map_err(refused)?;
         let mut changes = self.changes.lock();
         if changes.sends.len() >= limits.sends_per_turn as usize {
             let text = format!("a turn sends at most {} messages (sends_per_turn)", limits.sends_per_turn);
@@ -260,7 +263,7 @@ impl Turn {
         method: &str,
         payload: Payload,
     ) -> Result<(), Refusal> {
-        let limits = &self.dispatch.limits;
+        let limits = &self.settings.limits;
         check_name("timer", name)?;
         let (schedule, method) = parse_schedule(schedule, method)?;
         check_payload(&payload, limits.payload_bytes)?;

@@ -1,26 +1,32 @@
-//! Actor types: which version of each is active, and the code of it.
+//! Actor types: which version of each is active, the code of it, and the settings in force.
 //!
-//! The code of a version is prepared when it is first needed and kept; a deployment prepares it
-//! before it becomes active, so a component that can't be compiled never does.
+//! The code of a version is prepared when it is first needed and kept; a deployment and an activation
+//! prepare it before it becomes active, so a component that can't be compiled never does. An actor
+//! meets another version, or other settings, at its next turn.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use greenroom_core::sandbox::{Behavior, Environment, PrepareError, SandboxEngine};
+use greenroom_core::settings::SettingView;
 use greenroom_core::store::{ActorTypeRecord, Store, Undeployed, VersionRecord};
-use greenroom_core::{ActorType, Clock, Code, Digest, Error};
+use greenroom_core::{ActorType, Clock, Code, Digest, Error, Limits, SettingsInForce};
 use parking_lot::RwLock;
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::view::Deployment;
 
-/// One version of an actor type that runs.
+/// One version of an actor type that runs, under settings that never change: other settings make
+/// another one of these.
 pub(crate) struct Version {
     pub(crate) record: VersionRecord,
-    pub(crate) environment: Arc<Environment>,
-    behavior: OnceCell<Arc<dyn Behavior>>,
+    pub(crate) settings: Arc<SettingsInForce>,
+    behavior: Arc<Prepared>,
 }
+
+type Prepared = OnceCell<Arc<dyn Behavior>>;
 
 impl Version {
     /// Its code, once it was prepared.
@@ -34,7 +40,8 @@ pub(crate) struct Types {
     store: Arc<dyn Store>,
     engine: Arc<dyn SandboxEngine>,
     clock: Arc<dyn Clock>,
-    environments: BTreeMap<ActorType, Arc<Environment>>,
+    limits: Limits,
+    environments: BTreeMap<ActorType, Environment>,
     active: RwLock<HashMap<ActorType, Arc<Version>, ahash::RandomState>>,
     /// Held while what is deployed changes.
     changing: tokio::sync::Mutex<()>,
@@ -46,20 +53,20 @@ impl Types {
         store: Arc<dyn Store>,
         engine: Arc<dyn SandboxEngine>,
         clock: Arc<dyn Clock>,
+        limits: Limits,
         environments: BTreeMap<ActorType, Environment>,
     ) -> Result<Self, Error> {
-        let environments =
-            environments.into_iter().map(|(name, environment)| (name, Arc::new(environment))).collect();
         let types = Types {
             store,
             engine,
             clock,
+            limits,
             environments,
             active: RwLock::default(),
             changing: tokio::sync::Mutex::default(),
         };
         for record in types.store.actor_types().await? {
-            types.activate(&record, OnceCell::new());
+            types.install(&record, Arc::default());
         }
         Ok(types)
     }
@@ -69,9 +76,19 @@ impl Types {
         self.active.read().get(actor_type).map(Arc::clone).ok_or_else(|| unknown(actor_type))
     }
 
+    /// What `look` sees in the settings of a type.
+    pub(crate) fn with_settings<T>(
+        &self,
+        actor_type: &ActorType,
+        look: impl FnOnce(&SettingsInForce) -> T,
+    ) -> Result<T, Error> {
+        let active = self.active.read();
+        active.get(actor_type).map(|version| look(&version.settings)).ok_or_else(|| unknown(actor_type))
+    }
+
     /// Whether anything is deployed under that name.
     pub(crate) fn check(&self, actor_type: &ActorType) -> Result<(), Error> {
-        if self.active.read().contains_key(actor_type) { Ok(()) } else { Err(unknown(actor_type)) }
+        self.with_settings(actor_type, |_| ())
     }
 
     /// The names under which something is deployed.
@@ -120,11 +137,74 @@ impl Types {
         {
             return Ok(Deployment { created: false, version: version.record.clone() });
         }
-        let record = self.store.deploy(actor_type, behavior.info(), &component, self.clock.now()).await?;
-        let version = self.activate(&record, OnceCell::new_with(Some(behavior)));
+        let versions_max = self.limits.versions_per_type;
+        let record = self
+            .store
+            .deploy(actor_type, behavior.info(), &component, versions_max, self.clock.now())
+            .await?;
+        let version = self.install(&record, Arc::new(OnceCell::new_with(Some(behavior))));
         let version = version.ok_or_else(|| Error::new(Code::Internal, "the new version was not stored"))?;
         tracing::info!(%actor_type, version = version.record.number, digest = %version.record.component.digest, "deployed");
         Ok(Deployment { created: true, version: version.record.clone() })
+    }
+
+    /// Makes another version the active one, once its code is ready: until then, and when it can't be
+    /// made ready, nothing changes.
+    pub(crate) async fn activate(&self, actor_type: &ActorType, number: u32) -> Result<(), Error> {
+        let record = self.record(actor_type).await?;
+        let Some(version) = record.version(number) else { return Err(no_version(&record, number)) };
+        let component = self.component(&version.component.digest).await?;
+        let behavior = self.engine.prepare(component).await.map_err(|error| {
+            tracing::error!(%actor_type, version = number, %error, "a version can't be prepared");
+            Error::new(
+                Code::ActivationFailed,
+                format!("version {number} can't be prepared, so the active one stays; deploy it again"),
+            )
+        })?;
+        let _changing = self.changing.lock().await;
+        // Preparing takes a while, and the version may have gone, or be another one, since.
+        let record = self.record(actor_type).await?;
+        if record.version(number).is_none_or(|version| version.component.digest != behavior.info().digest) {
+            return Err(Error::new(
+                Code::VersionConflict,
+                format!("{actor_type} changed while version {number} was made ready; look at its versions"),
+            ));
+        }
+        if record.active_version == number {
+            return Ok(());
+        }
+        let record = self.store.activate_version(actor_type, number).await?;
+        let record = record.ok_or_else(|| unknown(actor_type))?;
+        self.install(&record, Arc::new(OnceCell::new_with(Some(behavior))));
+        tracing::info!(%actor_type, version = number, before = record.previous_version, "activated");
+        Ok(())
+    }
+
+    /// Changes the settings of a type by a JSON Merge Patch.
+    pub(crate) async fn change_settings(&self, actor_type: &ActorType, patch: &Value) -> Result<(), Error> {
+        let _changing = self.changing.lock().await;
+        let settings = self.record(actor_type).await?.settings;
+        let settings = settings
+            .patched(patch, &self.limits)
+            .map_err(|invalid| Error::new(Code::InvalidRequest, invalid.to_string()))?;
+        let record = self.store.set_settings(actor_type, &settings).await?;
+        let record = record.ok_or_else(|| unknown(actor_type))?;
+        let behavior = Arc::clone(&self.active(actor_type)?.behavior);
+        self.install(&record, behavior);
+        tracing::info!(%actor_type, "settings changed");
+        Ok(())
+    }
+
+    /// Every setting of a type.
+    pub(crate) async fn settings(&self, actor_type: &ActorType) -> Result<Vec<SettingView>, Error> {
+        let record = self.record(actor_type).await?;
+        let environment = self.environments.get(actor_type).unwrap_or(&NO_VARIABLES);
+        Ok(record.settings.shown(&self.limits, environment))
+    }
+
+    async fn record(&self, actor_type: &ActorType) -> Result<ActorTypeRecord, Error> {
+        let records = self.store.actor_types().await?;
+        records.into_iter().find(|record| record.name == *actor_type).ok_or_else(|| unknown(actor_type))
     }
 
     /// Removes an actor type. The caller deactivates its actors.
@@ -147,19 +227,28 @@ impl Types {
         }
     }
 
-    fn activate(
-        &self,
-        record: &ActorTypeRecord,
-        behavior: OnceCell<Arc<dyn Behavior>>,
-    ) -> Option<Arc<Version>> {
+    /// From now on, turns of the type run what `record` says.
+    fn install(&self, record: &ActorTypeRecord, behavior: Arc<Prepared>) -> Option<Arc<Version>> {
+        let environment = self.environments.get(&record.name).unwrap_or(&NO_VARIABLES);
         let version = Arc::new(Version {
             record: record.active()?.clone(),
-            environment: self.environments.get(&record.name).cloned().unwrap_or_default(),
+            settings: Arc::new(record.settings.in_force(&self.limits, environment)),
             behavior,
         });
         self.active.write().insert(record.name.clone(), Arc::clone(&version));
         Some(version)
     }
+}
+
+/// What guests see of a type of which the host's configuration says nothing.
+static NO_VARIABLES: Environment = Environment::new();
+
+fn no_version(record: &ActorTypeRecord, number: u32) -> Error {
+    let kept: Vec<String> = record.versions.iter().map(|version| version.number.to_string()).collect();
+    Error::new(
+        Code::NotFound,
+        format!("{} has no version {number}; it has {} (versions_per_type)", record.name, kept.join(", ")),
+    )
 }
 
 fn unknown(actor_type: &ActorType) -> Error {

@@ -109,7 +109,9 @@ pub struct ActorTypeView {
     pub name: ActorType,
     /// The version that new turns run.
     pub active_version: u32,
-    /// All versions, by number.
+    /// The version that was active before it, to go back to.
+    pub previous_version: Option<u32>,
+    /// All versions that are kept, by number.
     pub versions: Vec<VersionRecord>,
     /// Its actors in memory.
     pub active_actors: usize,

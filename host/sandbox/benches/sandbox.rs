@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use greenroom_core::Limits;
-use greenroom_core::sandbox::{Accepted, Behavior, Environment, Sandbox, TurnHost};
+use greenroom_core::sandbox::{Accepted, Behavior, Sandbox, TurnHost};
+use greenroom_core::{Limits, SettingsInForce};
 
 use guests::{Guest, Host, me, message};
 use turn::ScriptedTurn;
@@ -48,7 +48,7 @@ async fn measure_typed() {
     let behavior = host.prepare(typed_guest::typed("typed")).await;
     let turn: Arc<dyn TurnHost> = Arc::new(ScriptedTurn::default());
     let mut sandbox =
-        behavior.instantiate(&me(), &Environment::new(), Arc::clone(&turn)).await.expect("a sandbox");
+        behavior.instantiate(&me(), &host.settings, Arc::clone(&turn)).await.expect("a sandbox");
     println!("typed methods:");
     let text = format!("\"{}\"", "x".repeat(1 << 10));
     let bytes = format!("\"{}\"", "AAAA".repeat((64 << 10) / 3));
@@ -83,7 +83,7 @@ async fn measure(name: &str, component: Bytes, alive: usize) {
 
     let mut best = [Duration::MAX; 5];
     for _ in 0..PASSES {
-        for (best, now) in best.iter_mut().zip(pass(&*behavior, &turn).await) {
+        for (best, now) in best.iter_mut().zip(pass(&*behavior, &host.settings, &turn).await) {
             *best = now.min(*best);
         }
     }
@@ -94,7 +94,7 @@ async fn measure(name: &str, component: Bytes, alive: usize) {
     let (before, mappings_before) = (anonymous_kib(), mappings());
     let mut sandboxes = Vec::new();
     for _ in 0..alive {
-        match behavior.instantiate(&me(), &Environment::new(), Arc::clone(&turn)).await {
+        match behavior.instantiate(&me(), &host.settings, Arc::clone(&turn)).await {
             Ok(mut sandbox) => {
                 receive(&mut *sandbox, &turn).await;
                 sandboxes.push(sandbox);
@@ -120,12 +120,15 @@ async fn receive(sandbox: &mut dyn Sandbox, turn: &Arc<dyn TurnHost>) {
 }
 
 /// Medians of one pass.
-async fn pass(behavior: &dyn Behavior, turn: &Arc<dyn TurnHost>) -> [Duration; 5] {
+async fn pass(
+    behavior: &dyn Behavior,
+    settings: &Arc<SettingsInForce>,
+    turn: &Arc<dyn TurnHost>,
+) -> [Duration; 5] {
     let mut times: [Vec<Duration>; 5] = Default::default();
     for _ in 0..INSTANCES {
         let started = Instant::now();
-        let mut sandbox =
-            behavior.instantiate(&me(), &Environment::new(), Arc::clone(turn)).await.expect("a sandbox");
+        let mut sandbox = behavior.instantiate(&me(), settings, Arc::clone(turn)).await.expect("a sandbox");
         times[0].push(started.elapsed());
         let started = Instant::now();
         let _ = sandbox.activate(Arc::clone(turn), &me()).await.expect("no trap");
@@ -137,8 +140,7 @@ async fn pass(behavior: &dyn Behavior, turn: &Arc<dyn TurnHost>) -> [Duration; 5
         drop(sandbox);
         times[4].push(started.elapsed());
     }
-    let mut sandbox =
-        behavior.instantiate(&me(), &Environment::new(), Arc::clone(turn)).await.expect("a sandbox");
+    let mut sandbox = behavior.instantiate(&me(), settings, Arc::clone(turn)).await.expect("a sandbox");
     for _ in 0..10 {
         let started = Instant::now();
         for _ in 0..CALLS / 10 {

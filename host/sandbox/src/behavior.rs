@@ -8,7 +8,7 @@ use greenroom_core::component::{ComponentInfo, Description};
 use greenroom_core::sandbox::{
     Accepted, Behavior, Environment, MethodCall, PrepareError, Sandbox, Trap, TurnHost,
 };
-use greenroom_core::{Address, Code, Error, Limits, Message};
+use greenroom_core::{Address, Code, Error, Limits, Message, SettingsInForce};
 use wasmtime::component::{Component, ComponentExportIndex, HasSelf, InstancePre, Linker, Val};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -102,7 +102,6 @@ pub(crate) struct CompiledBehavior {
 
 /// What all behaviors of a host share.
 pub(crate) struct HostParts {
-    pub(crate) limits: Arc<Limits>,
     pub(crate) seats: Arc<Seats>,
     pub(crate) room: Arc<Room>,
 }
@@ -122,19 +121,18 @@ impl CompiledBehavior {
     }
 
     /// What a guest may hand over at once, in the engine's units.
-    fn handed_over_max(&self) -> usize {
-        let limits = &self.host.limits;
+    fn handed_over_max(&self, limits: &Limits) -> usize {
         let plain = limits.payload_bytes.max(limits.state_value_bytes);
         let typed = if self.exports.methods.is_empty() { 0 } else { VALUES_MAX * size_of::<Val>() };
         plain.max(typed).saturating_add(NAMES_BYTES_MAX)
     }
 
-    fn store(&self, environment: &Environment) -> Store<Guest> {
+    fn store(&self, settings: &SettingsInForce) -> Store<Guest> {
+        let SettingsInForce { limits, environment, .. } = settings;
         let environment = if self.uses_wasi { environment.clone() } else { Environment::new() };
-        let mut store =
-            Store::new(self.exports.instance.engine(), Guest::new(&self.host.limits, environment));
+        let mut store = Store::new(self.exports.instance.engine(), Guest::new(limits, environment));
         store.limiter(|guest| &mut guest.limiter);
-        store.set_hostcall_fuel(self.handed_over_max());
+        store.set_hostcall_fuel(self.handed_over_max(limits));
         store.epoch_deadline_callback(|store| {
             if store.data().meter.is_exhausted() {
                 return Err(Stop::CpuLimit.into());
@@ -176,13 +174,12 @@ impl Behavior for CompiledBehavior {
     async fn instantiate(
         &self,
         _me: &Address,
-        environment: &Environment,
+        settings: &Arc<SettingsInForce>,
         turn: Arc<dyn TurnHost>,
     ) -> Result<Box<dyn Sandbox>, Trap> {
         let seat = Seats::take(&self.host.seats, self.memories).ok_or(Trap::NoRoom)?;
-        let store = self.store(environment);
-        let instance =
-            Instance::make(store, &self.exports, Arc::clone(&self.host.limits), seat, turn).await?;
+        let store = self.store(settings);
+        let instance = Instance::make(store, &self.exports, Arc::clone(settings), seat, turn).await?;
         Ok(Box::new(instance))
     }
 }

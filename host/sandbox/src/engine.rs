@@ -131,11 +131,7 @@ impl WasmtimeEngine {
             self.compiled.fetch_add(1, Ordering::Relaxed);
             made
         };
-        let host = HostParts {
-            limits: Arc::clone(&self.limits),
-            seats: Arc::clone(&self.seats),
-            room: Arc::clone(&self.room),
-        };
+        let host = HostParts { seats: Arc::clone(&self.seats), room: Arc::clone(&self.room) };
         let linker = Arc::clone(&self.linker);
         off_thread(move || CompiledBehavior::new(info, &component, &Docs::of(&bytes), &linker, host)).await?
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use greenroom_core::message::{Failure, Message, Payload};
 use greenroom_core::sandbox::{MethodCall, Sandbox, Trap, TurnHost};
-use greenroom_core::{Address, Code, Error, Limits};
+use greenroom_core::{Address, Code, Error, Limits, SettingsInForce};
 use wasmtime::Store;
 use wasmtime::component::{Func, Instance as WasmInstance, TypedFunc};
 
@@ -39,7 +39,7 @@ struct Functions {
 pub(crate) struct Instance {
     store: Store<Guest>,
     functions: Functions,
-    limits: Arc<Limits>,
+    settings: Arc<SettingsInForce>,
     /// Whether a call ended in a trap or did not end.
     unfit: bool,
     _seat: Seat,
@@ -69,16 +69,16 @@ impl Instance {
     pub(crate) async fn make(
         mut store: Store<Guest>,
         exports: &Exports,
-        limits: Arc<Limits>,
+        settings: Arc<SettingsInForce>,
         seat: Seat,
         turn: Arc<dyn TurnHost>,
     ) -> Result<Self, Trap> {
-        let functions = run(&mut store, &limits, turn, async |store| {
+        let functions = run(&mut store, &settings.limits, turn, async |store| {
             let instance = exports.instance.instantiate_async(&mut *store).await?;
             Functions::of(&instance, store, exports)
         })
         .await?;
-        Ok(Instance { store, functions, limits, unfit: false, _seat: seat })
+        Ok(Instance { store, functions, settings, unfit: false, _seat: seat })
     }
 
     async fn enter<T>(
@@ -92,7 +92,8 @@ impl Instance {
         }
         let functions = &mut self.functions;
         let value =
-            run(&mut self.store, &self.limits, turn, async |store| call(store, functions).await).await?;
+            run(&mut self.store, &self.settings.limits, turn, async |store| call(store, functions).await)
+                .await?;
         self.unfit = false;
         Ok(value)
     }
@@ -169,7 +170,7 @@ impl Sandbox for Instance {
                 Ok(results)
             })
             .await?;
-        Ok(call.answer(&results, self.limits.payload_bytes))
+        Ok(call.answer(&results, self.settings.limits.payload_bytes))
     }
 
     async fn deactivate(&mut self, turn: Arc<dyn TurnHost>) -> Result<(), Trap> {

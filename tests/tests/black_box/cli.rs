@@ -52,6 +52,27 @@ async fn a_first_hour_with_it() -> anyhow::Result<()> {
     })
     .await?;
 
+    let set = prints(&host, &["settings", "probe", "idle_timeout=5m", "environment.PLACE=Kiel"]).await?;
+    assert!(set.contains("idle_timeout") && set.contains("5m") && set.contains("environment.PLACE"), "{set}");
+    let unset =
+        prints(&host, &["settings", "probe", "--unset", "environment", "--unset", "idle_timeout"]).await?;
+    let idle = unset.lines().find(|line| line.starts_with("idle_timeout")).unwrap_or_default();
+    assert!(!unset.contains("Kiel") && idle.contains("1m") && idle.contains("default"), "{unset}");
+    assert!(prints(&host, &["settings", "probe", "--json"]).await?.contains("\"idle_timeout_ms\""));
+    std::fs::write(&file, crate::support::variant(&guests::component("probe")?, 2))?;
+    prints(&host, &["deploy", "probe", &file]).await?;
+    for (arguments, active) in [
+        (&["rollback", "probe"][..], 1),
+        (&["rollback", "probe"], 2),
+        (&["rollback", "probe", "--to", "1"], 1),
+        (&["activate", "probe", "2"], 2),
+    ] {
+        let said = prints(&host, arguments).await?;
+        assert!(said.contains(&format!("version {active} is active")), "{arguments:?}: {said}");
+    }
+    let versions = prints(&host, &["versions", "probe"]).await?;
+    assert!(versions.contains("2        active") && versions.contains("1        before"), "{versions}");
+
     let actors = prints(&host, &["actors", "--type", "probe", "--prefix", "a/"]).await?;
     assert!(actors.contains("a/b c"), "{actors}");
     let inspected = prints(&host, &["inspect", "probe", "a/b c"]).await?;
@@ -122,6 +143,10 @@ async fn a_refusal_is_said_once_and_ends_with_an_error() -> anyhow::Result<()> {
         (&["inspect", "probe", "never-seen"], 1, "unknown-actor"),
         (&["call", "probe", "a", "1get"], 1, "invalid"),
         (&["deploy", "probe", "/nowhere/probe.wasm"], 2, "/nowhere/probe.wasm"),
+        (&["settings", "probe", "mailbox_capacity=9999999"], 1, "$.mailbox_capacity"),
+        (&["settings", "probe", "idle_timeout=soon"], 2, "idle_timeout"),
+        (&["activate", "probe", "9"], 1, "no version 9"),
+        (&["rollback", "probe"], 2, "greenroom versions probe"),
         (&["no-such-command"], 2, "no-such-command"),
     ] {
         let output = greenroom(host.base(), arguments).await?;

@@ -1,4 +1,4 @@
-//! P10, as far as one node goes: a new version takes over at the next turn of each actor, with its
+//! P10: a new version takes over at the next turn of each actor, with its
 //! mailbox and its state; the same bytes again change nothing.
 
 use greenroom_tests::config::Settings;
@@ -7,14 +7,7 @@ use greenroom_tests::host::Host;
 use greenroom_tests::script::{self, simply, work};
 use serde_json::{Value, json};
 
-use crate::support::{inspect, until};
-
-/// The same behavior in other bytes: with a custom section at its end.
-fn variant(component: &[u8], label: u8) -> Vec<u8> {
-    let mut bytes = component.to_vec();
-    bytes.extend([0, 3, 1, b'v', label]);
-    bytes
-}
+use crate::support::{inspect, until, variant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_bytes_again_change_nothing() -> anyhow::Result<()> {

@@ -169,3 +169,64 @@ async fn a_flood_of_new_actors_is_served() -> anyhow::Result<()> {
     host.call("probe", "afterwards", "increment", "").await?.expect(200);
     Ok(())
 }
+
+/// Calls new actors of the type `flood` one after another until it is over; how long those took that
+/// were served.
+async fn flood(client: Client, number: usize, over: Arc<AtomicBool>) -> anyhow::Result<Vec<Duration>> {
+    let mut took = Vec::new();
+    for round in 0.. {
+        if over.load(Ordering::Relaxed) {
+            break;
+        }
+        let begun = Instant::now();
+        let reply =
+            client.call_json("flood", &format!("{number}-{round}"), "run", &json!([work(60)])).await?;
+        if reply.status == 200 {
+            took.push(begun.elapsed());
+        } else {
+            reply.refused(503, "overloaded");
+            assert_eq!(reply.header("retry-after"), "1");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    Ok(took)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_new_actors_of_one_type_does_not_hold_up_another_type() -> anyhow::Result<()> {
+    let settings = Settings::default().limit("sandboxes", "4").limit("activations", "60");
+    let host = Host::with_probe(settings).await?;
+    host.deploy("flood", greenroom_tests::guests::component("probe")?).await?.expect(201);
+    let over = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> =
+        (0..100).map(|number| tokio::spawn(flood(host.clone(), number, Arc::clone(&over)))).collect();
+    eventually("the flood is there", SOON, || async {
+        match host.get("/v1/actor-types/flood").await.map(|reply| reply.json::<Value>()) {
+            Ok(known) if known["active_actors"].as_u64() >= Some(40) => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await?;
+    let mut took = Vec::new();
+    for number in 0..12 {
+        let begun = Instant::now();
+        host.call("probe", &format!("new-{number}"), "increment", "").await?.expect(200);
+        took.push(begun.elapsed());
+    }
+    over.store(true, Ordering::Relaxed);
+    let mut flooding = Vec::new();
+    for client in clients {
+        flooding.extend(client.await??);
+    }
+    let median = |times: &mut Vec<Duration>| {
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    let (first, others) = (median(&mut took), median(&mut flooding));
+    println!(
+        "{} of the flood served in {others:?}, first calls of another type in {first:?}",
+        flooding.len()
+    );
+    assert!(first * 3 < others, "{first:?} and {others:?}");
+    Ok(())
+}

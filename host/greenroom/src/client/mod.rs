@@ -3,8 +3,10 @@
 mod connection;
 mod dead_letters;
 mod failure;
+mod settings;
 mod show;
 mod upload;
+mod versions;
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
@@ -37,6 +39,16 @@ fn dispatch(command: ClientCommand) -> Done {
         ClientCommand::Deploy { actor_type, file, connection } => deploy(&actor_type, &file, &connection),
         ClientCommand::Types { connection } => types(&connection),
         ClientCommand::Type { actor_type, connection } => one_type(&actor_type, &connection),
+        ClientCommand::Versions { actor_type, connection } => versions::list(&actor_type, &connection),
+        ClientCommand::Rollback { actor_type, to, connection } => {
+            versions::roll_back(&actor_type, to, &connection)
+        }
+        ClientCommand::Activate { actor_type, version, connection } => {
+            versions::activate(&actor_type, version, &connection)
+        }
+        ClientCommand::Settings { actor_type, set, unset, connection } => {
+            settings::run(&actor_type, &set, &unset, &connection)
+        }
         ClientCommand::Undeploy { actor_type, purge, connection } => {
             undeploy(&actor_type, purge, &connection)
         }

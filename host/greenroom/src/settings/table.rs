@@ -157,6 +157,7 @@ settings! {
 
     "limits.component_bytes" bytes limits.component_bytes "Largest uploaded component.";
     "limits.payload_bytes" bytes limits.payload_bytes "Largest body of a message or a reply.";
+    "limits.versions_per_type" count limits.versions_per_type "Versions kept of one actor type; the oldest goes when one more is deployed, but never the active one or the one before it.";
     "limits.mailbox_capacity" count limits.mailbox_capacity "Messages that may wait for one actor; one more is refused with `mailbox-full`.";
     "limits.state_key_bytes" bytes limits.state_key_bytes "Longest state key.";
     "limits.state_value_bytes" bytes limits.state_value_bytes "Largest state value.";

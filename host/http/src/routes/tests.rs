@@ -4,8 +4,10 @@ use super::*;
 use async_trait::async_trait;
 use axum::body::Body;
 use bytes::Bytes;
-use greenroom_core::sandbox::{Behavior, Environment, PrepareError, Sandbox, SandboxEngine, Trap, TurnHost};
-use greenroom_core::{Address, ComponentInfo, Digest, Failure, Message, Payload, SystemClock};
+use greenroom_core::sandbox::{Behavior, PrepareError, Sandbox, SandboxEngine, Trap, TurnHost};
+use greenroom_core::{
+    Address, ComponentInfo, Digest, Failure, Message, Payload, SettingsInForce, SystemClock,
+};
 use greenroom_runtime::Parts;
 use greenroom_store::ModelStore;
 use http::Request;
@@ -41,7 +43,7 @@ impl Behavior for Echo {
     async fn instantiate(
         &self,
         _: &Address,
-        _: &Environment,
+        _: &Arc<SettingsInForce>,
         _: Arc<dyn TurnHost>,
     ) -> Result<Box<dyn Sandbox>, Trap> {
         Ok(Box::new(Echo(self.0.clone())))
@@ -156,6 +158,14 @@ async fn what_is_refused_is_refused_with_its_code() {
         (("GET", "/v1/actor-types/none/openapi.json", NONE, ""), 404, "unknown-actor-type"),
         (("GET", "/v1/actor-types/echo/versions/+1/component", NONE, ""), 400, "invalid-path"),
         (("GET", "/v1/actor-types/echo/versions/9/component", NONE, ""), 404, "not-found"),
+        (("POST", "/v1/actor-types/echo/versions/9/activate", NONE, ""), 404, "not-found"),
+        (("POST", "/v1/actor-types/echo/versions/x/activate", NONE, ""), 400, "invalid-path"),
+        (("POST", "/v1/actor-types/none/versions/1/activate", NONE, ""), 404, "unknown-actor-type"),
+        (("GET", "/v1/actor-types/none/settings", NONE, ""), 404, "unknown-actor-type"),
+        (("PATCH", "/v1/actor-types/none/settings", JSON, "{}"), 404, "unknown-actor-type"),
+        (("PATCH", "/v1/actor-types/echo/settings", JSON, "{"), 400, "invalid-request"),
+        (("PATCH", "/v1/actor-types/echo/settings", WASM, "{}"), 415, "unsupported-media-type"),
+        (("PATCH", "/v1/actor-types/echo/settings", JSON, "{\"x\":1}"), 400, "invalid-request"),
         (("DELETE", "/v1/actor-types/echo?purge=perhaps", NONE, ""), 400, "invalid-request"),
         (("GET", "/v1/node?pretty=1", NONE, ""), 400, "invalid-request"),
         (("GET", "/errors/none", NONE, ""), 404, "not-found"),
@@ -263,6 +273,13 @@ async fn a_type_is_deployed_looked_at_and_removed() {
     assert_eq!(ask(&api, "PUT", "/v1/actor-types/echo", WASM, "two").await.0, 201);
     let known = get_json(&api, "/v1/actor-types/echo").await;
     assert_eq!(known["active_version"], 2, "{known}");
+    assert_eq!(known["previous_version"], 1, "{known}");
+    let (status, rolled_back) = ask(&api, "POST", "/v1/actor-types/echo/versions/1/activate", NONE, "").await;
+    let rolled_back: Value = serde_json::from_str(&rolled_back).unwrap();
+    assert_eq!(
+        (status, &rolled_back["active_version"], &rolled_back["previous_version"]),
+        (200, &json!(1), &json!(2))
+    );
     assert_eq!((&known["methods"], &known["takes_any_method"]), (&json!([]), &json!(true)));
     let openapi = get_json(&api, "/v1/actor-types/echo/openapi.json").await;
     assert_eq!((&openapi["openapi"], &openapi["paths"]), (&json!("3.1.0"), &json!({})));
@@ -273,4 +290,30 @@ async fn a_type_is_deployed_looked_at_and_removed() {
     assert_eq!((status, code_of(&answer).as_str()), (409, "actor-type-in-use"));
     assert_eq!(ask(&api, "DELETE", "/v1/actor-types/echo?purge=true", NONE, "").await.0, 204);
     assert_eq!(get_json(&api, "/v1/actor-types").await, json!({"items": [], "next": null}));
+}
+
+#[tokio::test]
+async fn settings_are_patched_and_each_says_whose_it_is() {
+    let api = api().await;
+    let path = "/v1/actor-types/echo/settings";
+    let before = get_json(&api, path).await;
+    assert_eq!(before["type"], "echo");
+    assert_eq!(
+        before["settings"]["turn_timeout_ms"],
+        json!({"value": 30_000, "from": "default", "max": 30_000})
+    );
+    assert_eq!(before["settings"]["environment"], json!({"value": {}, "from": "default"}));
+    let patch = r#"{"turn_timeout_ms": 500, "environment": {"A": "1"}, "keeps_nothing_in_memory": true}"#;
+    let headers: Headers = &[("content-type", "application/merge-patch+json")];
+    let (status, answer) = ask(&api, "PATCH", path, headers, patch).await;
+    assert_eq!(status, 200, "{answer}");
+    let after = get_json(&api, path).await;
+    assert_eq!(serde_json::from_str::<Value>(&answer).unwrap(), after);
+    assert_eq!(after["settings"]["turn_timeout_ms"], json!({"value": 500, "from": "type", "max": 30_000}));
+    assert_eq!(after["settings"]["environment"], json!({"value": {"A": "1"}, "from": "type"}));
+    let (status, answer) = ask(&api, "PATCH", path, headers, r#"{"turn_timeout_ms": 40000}"#).await;
+    assert_eq!((status, answer.contains("$.turn_timeout_ms: ")), (400, true), "{answer}");
+    let back = r#"{"turn_timeout_ms": null, "environment": null, "keeps_nothing_in_memory": null}"#;
+    assert_eq!(ask(&api, "PATCH", path, headers, back).await.0, 200);
+    assert_eq!(get_json(&api, path).await, before);
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use greenroom_core::sandbox::{Behavior, Environment, PrepareError, Sandbox, SandboxEngine, Trap, TurnHost};
-use greenroom_core::{Address, ComponentInfo, Digest, Failure, Message, Payload};
+use greenroom_core::sandbox::{Behavior, PrepareError, Sandbox, SandboxEngine, Trap, TurnHost};
+use greenroom_core::{Address, ComponentInfo, Digest, Failure, Message, Payload, SettingsInForce};
 use parking_lot::Mutex;
 
 /// What a scripted guest sees of one turn.
@@ -16,6 +16,8 @@ use parking_lot::Mutex;
 pub(crate) struct Scene {
     pub(crate) host: Arc<dyn TurnHost>,
     pub(crate) message: Message,
+    /// What the sandbox was made with.
+    pub(crate) settings: Arc<SettingsInForce>,
     /// The guest's own memory: gone with its sandbox.
     pub(crate) memory: Arc<Mutex<u64>>,
 }
@@ -84,7 +86,7 @@ impl Behavior for ScriptedBehavior {
     async fn instantiate(
         &self,
         me: &Address,
-        _: &Environment,
+        settings: &Arc<SettingsInForce>,
         _: Arc<dyn TurnHost>,
     ) -> Result<Box<dyn Sandbox>, Trap> {
         self.counts.made.fetch_add(1, Ordering::Relaxed);
@@ -92,6 +94,7 @@ impl Behavior for ScriptedBehavior {
         Ok(Box::new(ScriptedSandbox {
             me: me.clone(),
             script: Arc::clone(&self.script),
+            settings: Arc::clone(settings),
             memory: Arc::default(),
             counts: Arc::clone(&self.counts),
             stopped: false,
@@ -102,6 +105,7 @@ impl Behavior for ScriptedBehavior {
 struct ScriptedSandbox {
     me: Address,
     script: Script,
+    settings: Arc<SettingsInForce>,
     memory: Arc<Mutex<u64>>,
     counts: Arc<Counts>,
     stopped: bool,
@@ -131,7 +135,8 @@ impl Sandbox for ScriptedSandbox {
     async fn receive(&mut self, host: Arc<dyn TurnHost>, message: Message) -> Answer {
         assert!(!self.stopped, "a sandbox that stopped was entered again");
         self.stopped = true;
-        let scene = Scene { host, message, memory: Arc::clone(&self.memory) };
+        let settings = Arc::clone(&self.settings);
+        let scene = Scene { host, message, settings, memory: Arc::clone(&self.memory) };
         let answer = (self.script)(scene).await;
         self.stopped = answer.is_err();
         answer

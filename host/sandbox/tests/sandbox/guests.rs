@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_core::message::{Failure, Message, MessageId, Origin, Payload};
-use greenroom_core::sandbox::{Behavior, Environment, PrepareError, Sandbox, SandboxEngine as _, Trap};
-use greenroom_core::{Address, Limits, Method};
+use greenroom_core::sandbox::{Behavior, PrepareError, Sandbox, SandboxEngine as _, Trap};
+use greenroom_core::{Address, Limits, Method, SettingsInForce};
 use greenroom_sandbox::{CompileSettings, WasmtimeEngine};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -134,12 +134,15 @@ pub(crate) fn compiler() -> CompileSettings {
 pub(crate) struct Host {
     pub(crate) engine: WasmtimeEngine,
     pub(crate) folder: tempfile::TempDir,
+    /// What its sandboxes get.
+    pub(crate) settings: Arc<SettingsInForce>,
 }
 
 impl Host {
     pub(crate) fn new(limits: &Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Host { engine: WasmtimeEngine::new(limits, folder.path(), compiler()).unwrap(), folder }
+        let settings = Arc::new(SettingsInForce { limits: limits.clone(), ..SettingsInForce::default() });
+        Host { engine: WasmtimeEngine::new(limits, folder.path(), compiler()).unwrap(), folder, settings }
     }
 
     pub(crate) async fn prepare(&self, component: Bytes) -> Arc<dyn Behavior> {
@@ -158,7 +161,7 @@ impl Host {
     pub(crate) async fn start(&self, component: Bytes) -> (Box<dyn Sandbox>, Arc<ScriptedTurn>) {
         let turn = Arc::new(ScriptedTurn::default());
         let behavior = self.prepare(component).await;
-        let sandbox = behavior.instantiate(&me(), &Environment::new(), Arc::clone(&turn) as _).await.unwrap();
+        let sandbox = behavior.instantiate(&me(), &self.settings, Arc::clone(&turn) as _).await.unwrap();
         (sandbox, turn)
     }
 
@@ -166,7 +169,7 @@ impl Host {
     pub(crate) async fn fails_to_start(&self, component: Bytes) -> Trap {
         let behavior = self.prepare(component).await;
         let turn = Arc::new(ScriptedTurn::default());
-        match behavior.instantiate(&me(), &Environment::new(), turn).await {
+        match behavior.instantiate(&me(), &self.settings, turn).await {
             Err(trap) => trap,
             Ok(_) => panic!("started"),
         }

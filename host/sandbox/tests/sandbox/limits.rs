@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use greenroom_core::Limits;
-use greenroom_core::sandbox::{Environment, Trap};
+use greenroom_core::sandbox::Trap;
+use greenroom_core::{Limits, SettingsInForce};
 
 use crate::guests::{Guest, Host, ask, me, small_limits};
 use crate::turn::ScriptedTurn;
@@ -230,8 +230,32 @@ async fn instances_that_come_and_go_leave_room() {
     let behavior = host.prepare(Guest::default().component()).await;
     for _ in 0..500 {
         let turn = Arc::new(ScriptedTurn::default());
-        let mut sandbox =
-            behavior.instantiate(&me(), &Environment::new(), Arc::clone(&turn) as _).await.unwrap();
+        let mut sandbox = behavior.instantiate(&me(), &host.settings, Arc::clone(&turn) as _).await.unwrap();
         ask(&mut *sandbox, &turn, "x").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_set_for_a_type_holds_within_what_the_engine_was_made_for() {
+    let receive =
+        "(loop $on (if (i32.eq (memory.grow (i32.const 1)) (i32.const -1)) (then unreachable)) (br $on))";
+    let host = Host::new(&small_limits());
+    let greedy = host.prepare(Guest { receive, ..Guest::default() }.component()).await;
+    let endless = host.prepare(Guest { receive: FOREVER, ..Guest::default() }.component()).await;
+    let limits =
+        Limits { sandbox_memory_bytes: 1 << 20, turn_cpu: Duration::from_millis(50), ..small_limits() };
+    let settings = Arc::new(SettingsInForce { limits, ..SettingsInForce::default() });
+    let turn = Arc::new(ScriptedTurn::default());
+    let mut sandbox = greedy.instantiate(&me(), &settings, Arc::clone(&turn) as _).await.unwrap();
+    match ask(&mut *sandbox, &turn, "x").await {
+        Err(Trap::MemoryLimit(text)) => {
+            assert!(text.contains("sandbox_memory_bytes (1048576 bytes)"), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let mut sandbox = endless.instantiate(&me(), &settings, Arc::clone(&turn) as _).await.unwrap();
+    match ask(&mut *sandbox, &turn, "x").await {
+        Err(Trap::CpuLimit(text)) => assert!(text.contains("turn_cpu (50ms)"), "{text}"),
+        other => panic!("{other:?}"),
     }
 }

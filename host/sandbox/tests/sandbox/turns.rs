@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use greenroom_core::message::{ErrorCode, Failure, Origin};
-use greenroom_core::sandbox::Environment;
 use greenroom_core::{Address, Limits};
 
 use crate::guests::{Guest, Host, ask, me, message, small_limits};
@@ -167,9 +166,9 @@ async fn sandboxes_are_counted_and_there_are_no_more_than_allowed() {
     let (_other, _) = host.start(component.clone()).await;
     assert_eq!(host.engine.figures().sandboxes, 2);
     let behavior = host.prepare(component).await;
-    let third = behavior.instantiate(&me(), &Environment::new(), Arc::clone(&turn) as _).await;
+    let third = behavior.instantiate(&me(), &host.settings, Arc::clone(&turn) as _).await;
     assert!(matches!(third, Err(greenroom_core::sandbox::Trap::NoRoom)));
     drop(one);
-    assert!(behavior.instantiate(&me(), &Environment::new(), turn).await.is_ok());
+    assert!(behavior.instantiate(&me(), &host.settings, turn).await.is_ok());
     assert_eq!(host.engine.figures().sandboxes, 1);
 }

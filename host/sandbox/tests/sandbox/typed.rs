@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use greenroom_core::message::{ErrorCode, Failure, Payload};
-use greenroom_core::sandbox::{Accepted, Behavior, Environment, Sandbox, Trap};
+use greenroom_core::sandbox::{Accepted, Behavior, Sandbox, Trap};
 use greenroom_core::{Code, Error, Limits, Message};
 
 use crate::guests::{Guest, Host, me, message, small_limits};
@@ -23,7 +23,7 @@ impl Actor {
     async fn start(host: &Host, component: Bytes) -> Self {
         let behavior = host.prepare(component).await;
         let turn = Arc::new(ScriptedTurn::default());
-        let sandbox = behavior.instantiate(&me(), &Environment::new(), Arc::clone(&turn) as _).await.unwrap();
+        let sandbox = behavior.instantiate(&me(), &host.settings, Arc::clone(&turn) as _).await.unwrap();
         Actor { behavior, sandbox, turn }
     }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use greenroom_core::SettingsInForce;
 use greenroom_core::sandbox::{Environment, Trap};
 
 use crate::guests::{Guest, Host, ask, me, small_limits};
@@ -65,7 +66,8 @@ async fn the_environment_is_what_the_type_was_deployed_with() {
     let behavior = host.prepare(Guest { items, receive, ..Guest::default() }.wasi_component()).await;
     let environment = Environment::from([("PLACE".to_owned(), "Kiel".to_owned())]);
     let turn = Arc::new(ScriptedTurn::default());
-    let mut sandbox = behavior.instantiate(&me(), &environment, Arc::clone(&turn) as _).await.unwrap();
+    let settings = Arc::new(SettingsInForce { environment, ..SettingsInForce::default() });
+    let mut sandbox = behavior.instantiate(&me(), &settings, Arc::clone(&turn) as _).await.unwrap();
     assert_eq!(ask(&mut *sandbox, &turn, "x").await.unwrap(), "Kiel");
 }
 

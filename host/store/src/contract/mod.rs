@@ -59,6 +59,9 @@ pub async fn check<S: Store>(empty: impl AsyncFn() -> S) {
     types::versions_count_up(&empty().await).await;
     types::one_component_may_serve_several_types(&empty().await).await;
     types::a_type_in_use_stays_unless_purged(&empty().await).await;
+    types::any_kept_version_can_be_activated(&empty().await).await;
+    types::old_versions_go_but_never_the_one_to_go_back_to(&empty().await).await;
+    types::settings_come_back_as_they_were(&empty().await).await;
 
     let store = empty().await;
     store.check().await.expect("an open store answers");

@@ -5,8 +5,8 @@ use greenroom_core::store::{DeadLetterSummary, MailChange, Remember, Store, Unde
 use greenroom_core::{Address, Code, Error, IdempotencyRecord, Payload};
 
 use super::samples::{
-    actor_type, at, bytes, changes, component, idempotency, key, letter, message_id, purge, remembers, task,
-    writes,
+    VERSIONS_MAX, actor_type, at, bytes, changes, component, idempotency, key, letter, message_id, purge,
+    remembers, task, writes,
 };
 
 /// Which of these keys are kept.
@@ -102,7 +102,7 @@ pub(super) async fn old_records_are_forgotten(store: &impl Store) {
 pub(super) async fn records_go_with_their_actor_and_with_its_type(store: &impl Store) {
     let (gone, left) = (task("gone"), task("left"));
     let (info, bytes) = component("task");
-    store.deploy(&actor_type("task"), &info, &bytes, at(1)).await.expect("a deployment");
+    store.deploy(&actor_type("task"), &info, &bytes, VERSIONS_MAX, at(1)).await.expect("a deployment");
     let batch = [
         remembers(&gone, idempotency("old"), 10),
         remembers(&left, idempotency("old"), 10),
@@ -176,7 +176,7 @@ pub(super) async fn a_type_with_dead_letters_stays_unless_purged(store: &impl St
     let one = task("one");
     let (info, bytes) = component("task");
     let name = actor_type("task");
-    store.deploy(&name, &info, &bytes, at(1)).await.expect("a deployment");
+    store.deploy(&name, &info, &bytes, VERSIONS_MAX, at(1)).await.expect("a deployment");
     store.commit(&[changes(&one, MailChange::DeadFiring(letter(&one, 1)))]).await.expect("a commit");
     assert_eq!(store.undeploy(&name, false).await, Ok(Undeployed::InUse));
     assert_eq!(store.undeploy(&name, true).await, Ok(Undeployed::Removed));

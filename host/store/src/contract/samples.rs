@@ -92,6 +92,9 @@ pub(super) fn remembers(address: &Address, record: IdempotencyRecord, newest: u3
     WriteSet { idempotency: Some(Remember { record, newest }), ..WriteSet::empty(address.clone()) }
 }
 
+/// More versions than any check but one deploys.
+pub(super) const VERSIONS_MAX: usize = 10;
+
 /// A component of that text.
 pub(super) fn component(text: &str) -> (ComponentInfo, Bytes) {
     let bytes = bytes(text);

@@ -1,9 +1,11 @@
 //! Actor types and components.
 
-use greenroom_core::Digest;
+use greenroom_core::settings::TYPE_LIMITS;
 use greenroom_core::store::{Store, StoredActor, Undeployed};
+use greenroom_core::{Digest, Limits, TypeSettings};
+use serde_json::json;
 
-use super::samples::{ALL, actor_type, at, component, mail, sends, task, writes};
+use super::samples::{ALL, VERSIONS_MAX, actor_type, at, component, mail, sends, task, writes};
 
 pub(super) async fn versions_count_up(store: &impl Store) {
     let name = actor_type("task");
@@ -11,7 +13,8 @@ pub(super) async fn versions_count_up(store: &impl Store) {
     let mut latest = None;
     for (number, text) in (1..).zip(["one", "two", "one"]) {
         let (info, component) = component(text);
-        let record = store.deploy(&name, &info, &component, at(number)).await.expect("a deployment");
+        let record =
+            store.deploy(&name, &info, &component, VERSIONS_MAX, at(number)).await.expect("a deployment");
         assert_eq!(u64::from(record.active_version), number);
         let active = record.active().expect("an active version");
         assert_eq!((&active.component, active.deployed_at), (&info, at(number)));
@@ -19,7 +22,10 @@ pub(super) async fn versions_count_up(store: &impl Store) {
         latest = Some(record);
     }
     let (info, component) = component("other");
-    let other = store.deploy(&actor_type("chat"), &info, &component, at(9)).await.expect("a deployment");
+    let other = store
+        .deploy(&actor_type("chat"), &info, &component, VERSIONS_MAX, at(9))
+        .await
+        .expect("a deployment");
     assert_eq!(other.active_version, 1);
     assert_eq!(store.actor_types().await.expect("types"), [other, latest.expect("deployed")]);
     assert_eq!(store.component(&Digest::of(b"unknown")).await, Ok(None));
@@ -28,7 +34,7 @@ pub(super) async fn versions_count_up(store: &impl Store) {
 pub(super) async fn one_component_may_serve_several_types(store: &impl Store) {
     let (info, component) = component("shared");
     for name in ["a", "b"] {
-        store.deploy(&actor_type(name), &info, &component, at(1)).await.expect("a deployment");
+        store.deploy(&actor_type(name), &info, &component, VERSIONS_MAX, at(1)).await.expect("a deployment");
     }
     assert_eq!(store.undeploy(&actor_type("a"), false).await, Ok(Undeployed::Removed));
     assert_eq!(store.component(&info.digest).await, Ok(Some(component)));
@@ -41,7 +47,7 @@ pub(super) async fn a_type_in_use_stays_unless_purged(store: &impl Store) {
     let (info, component) = component("task");
     let (name, other) = (actor_type("task"), actor_type("task2"));
     for name in [&name, &other] {
-        store.deploy(name, &info, &component, at(1)).await.expect("a deployment");
+        store.deploy(name, &info, &component, VERSIONS_MAX, at(1)).await.expect("a deployment");
     }
     let one = task("one");
     store.commit(&[sends(&one, vec![mail(&one, 1, 0)])]).await.expect("a commit");
@@ -53,6 +59,76 @@ pub(super) async fn a_type_in_use_stays_unless_purged(store: &impl Store) {
     let empty = StoredActor { state: Some(Vec::new()), ..StoredActor::default() };
     assert_eq!(store.load(&one, ALL).await, Ok(empty));
     assert_eq!(store.next_due(at(0)).await, Ok(None));
-    let record = store.deploy(&name, &info, &component, at(2)).await.expect("a deployment");
+    let record = store.deploy(&name, &info, &component, VERSIONS_MAX, at(2)).await.expect("a deployment");
     assert_eq!(record.active_version, 1);
+}
+
+pub(super) async fn any_kept_version_can_be_activated(store: &impl Store) {
+    let name = actor_type("task");
+    assert_eq!(store.activate_version(&name, 1).await, Ok(None));
+    for (number, text) in (1..=3).zip(["one", "two", "three"]) {
+        let (info, component) = component(text);
+        let record =
+            store.deploy(&name, &info, &component, VERSIONS_MAX, at(number)).await.expect("a deployment");
+        let before = u32::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        assert_eq!(record.previous_version, before.filter(|before| *before > 0));
+    }
+    for (version, previous) in [(1, 3), (1, 3), (2, 1), (3, 2)] {
+        let record = store.activate_version(&name, version).await.expect("an answer").expect("known");
+        assert_eq!((record.active_version, record.previous_version), (version, Some(previous)));
+        assert_eq!(record.versions.len(), 3);
+        assert_eq!(store.actor_types().await, Ok(vec![record]));
+    }
+    assert_eq!(store.activate_version(&name, 4).await, Ok(None));
+    assert_eq!(store.activate_version(&actor_type("other"), 1).await, Ok(None));
+    assert_eq!(store.actor_types().await.expect("types")[0].active_version, 3);
+}
+
+pub(super) async fn old_versions_go_but_never_the_one_to_go_back_to(store: &impl Store) {
+    let name = actor_type("task");
+    let deploy = async |text: &str| {
+        let (info, component) = component(text);
+        let record = store.deploy(&name, &info, &component, 3, at(1)).await.expect("a deployment");
+        record.versions.iter().map(|version| version.number).collect::<Vec<_>>()
+    };
+    for text in ["one", "two", "three"] {
+        deploy(text).await;
+    }
+    store.activate_version(&name, 1).await.expect("an answer").expect("known");
+    assert_eq!(deploy("four").await, [1, 2, 3, 4], "1 was active before");
+    assert_eq!(deploy("four again").await, [3, 4, 5]);
+    assert_eq!(deploy("three").await, [4, 5, 6]);
+    for (text, there) in [("one", false), ("two", false), ("three", true), ("four", true)] {
+        let found = store.component(&Digest::of(text.as_bytes())).await.expect("an answer");
+        assert_eq!(found.is_some(), there, "{text}");
+    }
+    assert_eq!(store.activate_version(&name, 2).await, Ok(None));
+}
+
+pub(super) async fn settings_come_back_as_they_were(store: &impl Store) {
+    let name = actor_type("task");
+    let limits = TYPE_LIMITS.iter().map(|limit| (limit.json_name(), json!(7)));
+    let mut patch: serde_json::Map<_, _> = limits.collect();
+    patch.insert("environment".into(), json!({"it's": "\"odd\" ü"}));
+    let patch = serde_json::Value::Object(patch);
+    let settings = TypeSettings::default().patched(&patch, &Limits::default()).expect("valid settings");
+    assert_eq!(store.set_settings(&name, &settings).await, Ok(None));
+
+    let (info, component) = component("task");
+    for name in [&name, &actor_type("other")] {
+        let deployed =
+            store.deploy(name, &info, &component, VERSIONS_MAX, at(1)).await.expect("a deployment");
+        assert_eq!(deployed.settings, TypeSettings::default());
+    }
+    let set = store.set_settings(&name, &settings).await.expect("an answer").expect("known");
+    assert_eq!(set.settings, settings);
+    let deployed = store.deploy(&name, &info, &component, VERSIONS_MAX, at(2)).await.expect("a deployment");
+    let rolled_back = store.activate_version(&name, 1).await.expect("an answer").expect("known");
+    assert_eq!((&deployed.settings, &rolled_back.settings), (&settings, &settings));
+    let types = store.actor_types().await.expect("types");
+    assert_eq!((&types[0].settings, &types[1].settings), (&TypeSettings::default(), &settings));
+
+    assert_eq!(store.undeploy(&name, false).await, Ok(Undeployed::Removed));
+    let again = store.deploy(&name, &info, &component, VERSIONS_MAX, at(3)).await.expect("a deployment");
+    assert_eq!((again.settings, again.previous_version), (TypeSettings::default(), None));
 }

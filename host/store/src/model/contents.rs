@@ -12,7 +12,7 @@ use greenroom_core::store::{
 };
 use greenroom_core::{
     ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
-    Timestamp,
+    Timestamp, TypeSettings,
 };
 
 /// All that one actor has stored.
@@ -218,18 +218,61 @@ impl Contents {
         actor_type: &ActorType,
         info: &ComponentInfo,
         component: &Bytes,
+        versions_max: usize,
         now: Timestamp,
     ) -> ActorTypeRecord {
         self.components.insert(info.digest, component.clone());
         let record = self.types.entry(actor_type.clone()).or_insert_with(|| ActorTypeRecord {
             name: actor_type.clone(),
             active_version: 0,
+            previous_version: None,
+            settings: TypeSettings::default(),
             versions: Vec::new(),
         });
-        let number = record.versions.len() as u32 + 1;
+        let number = record.versions.last().map_or(1, |latest| latest.number + 1);
         record.versions.push(VersionRecord { number, component: info.clone(), deployed_at: now });
+        record.previous_version = Some(record.active_version).filter(|version| *version > 0);
         record.active_version = number;
-        record.clone()
+        let old = record.versions.len().saturating_sub(versions_max);
+        let kept = [record.active_version, record.previous_version.unwrap_or_default()];
+        let mut place = 0;
+        record.versions.retain(|version| {
+            place += 1;
+            place > old || kept.contains(&version.number)
+        });
+        let record = record.clone();
+        self.remove_unused_components();
+        record
+    }
+
+    pub(super) fn activate_version(
+        &mut self,
+        actor_type: &ActorType,
+        version: u32,
+    ) -> Option<ActorTypeRecord> {
+        let record = self.types.get_mut(actor_type)?;
+        record.version(version)?;
+        if record.active_version != version {
+            record.previous_version = Some(record.active_version);
+            record.active_version = version;
+        }
+        Some(record.clone())
+    }
+
+    pub(super) fn set_settings(
+        &mut self,
+        actor_type: &ActorType,
+        settings: &TypeSettings,
+    ) -> Option<ActorTypeRecord> {
+        let record = self.types.get_mut(actor_type)?;
+        record.settings = settings.clone();
+        Some(record.clone())
+    }
+
+    fn remove_unused_components(&mut self) {
+        let versions = self.types.values().flat_map(|record| &record.versions);
+        let used: BTreeSet<Digest> = versions.map(|version| version.component.digest).collect();
+        self.components.retain(|digest, _| used.contains(digest));
     }
 
     pub(super) fn component(&self, digest: &Digest) -> Option<Bytes> {
@@ -249,9 +292,7 @@ impl Contents {
         }
         self.actors.retain(|address, _| address.actor_type != *actor_type);
         self.types.remove(actor_type);
-        let versions = self.types.values().flat_map(|record| &record.versions);
-        let used: BTreeSet<Digest> = versions.map(|version| version.component.digest).collect();
-        self.components.retain(|digest, _| used.contains(digest));
+        self.remove_unused_components();
         Undeployed::Removed
     }
 

@@ -16,7 +16,7 @@ use greenroom_core::store::{
 };
 use greenroom_core::{
     ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
-    Timestamp,
+    Timestamp, TypeSettings,
 };
 use parking_lot::Mutex;
 
@@ -237,9 +237,26 @@ impl Store for ModelStore {
         actor_type: &ActorType,
         info: &ComponentInfo,
         component: &Bytes,
+        versions_max: usize,
         now: Timestamp,
     ) -> StoreResult<ActorTypeRecord> {
-        self.write(|contents| contents.deploy(actor_type, info, component, now))
+        self.write(|contents| contents.deploy(actor_type, info, component, versions_max, now))
+    }
+
+    async fn activate_version(
+        &self,
+        actor_type: &ActorType,
+        version: u32,
+    ) -> StoreResult<Option<ActorTypeRecord>> {
+        self.write(|contents| contents.activate_version(actor_type, version))
+    }
+
+    async fn set_settings(
+        &self,
+        actor_type: &ActorType,
+        settings: &TypeSettings,
+    ) -> StoreResult<Option<ActorTypeRecord>> {
+        self.write(|contents| contents.set_settings(actor_type, settings))
     }
 
     async fn component(&self, digest: &Digest) -> StoreResult<Option<Bytes>> {

@@ -35,7 +35,7 @@ use greenroom_core::store::{
 };
 use greenroom_core::{
     ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
-    Timestamp,
+    Timestamp, TypeSettings,
 };
 use sqlx::sqlite::SqliteRow;
 
@@ -203,9 +203,26 @@ impl Store for SqliteStore {
         actor_type: &ActorType,
         info: &ComponentInfo,
         component: &Bytes,
+        versions_max: usize,
         now: Timestamp,
     ) -> StoreResult<ActorTypeRecord> {
-        self.add_version(actor_type, info, component, now).await
+        self.add_version(actor_type, info, component, versions_max, now).await
+    }
+
+    async fn activate_version(
+        &self,
+        actor_type: &ActorType,
+        version: u32,
+    ) -> StoreResult<Option<ActorTypeRecord>> {
+        self.change_version(actor_type, version).await
+    }
+
+    async fn set_settings(
+        &self,
+        actor_type: &ActorType,
+        settings: &TypeSettings,
+    ) -> StoreResult<Option<ActorTypeRecord>> {
+        self.change_settings(actor_type, settings).await
     }
 
     async fn component(&self, digest: &Digest) -> StoreResult<Option<Bytes>> {

@@ -105,7 +105,7 @@ pub(super) const LATEST_MESSAGE_ID: &str = "SELECT max(id) FROM ( \
      UNION ALL \
      SELECT max(message_id) FROM dead_letter)";
 
-pub(super) const ACTOR_TYPES: &str = "SELECT actor_type, active_version, number, digest, size_bytes, \
+pub(super) const ACTOR_TYPES: &str = "SELECT actor_type, active_version, previous_version, settings, number, digest, size_bytes, \
      imports, deployed_at FROM component_version JOIN actor_type ON name = actor_type \
      ORDER BY actor_type, number";
 

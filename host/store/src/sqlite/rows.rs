@@ -88,6 +88,12 @@ impl<'r> Columns<'r> {
         u32::try_from(self.integer()?).map_err(invalid)
     }
 
+    pub(super) fn optional_small(&mut self) -> sqlx::Result<Option<u32>> {
+        let at = self.at();
+        let number: Option<i64> = self.row.try_get(at)?;
+        number.map(u32::try_from).transpose().map_err(invalid)
+    }
+
     pub(super) fn moment(&mut self) -> sqlx::Result<Timestamp> {
         Ok(Timestamp::from_unix_ms(u64::try_from(self.integer()?).map_err(invalid)?))
     }

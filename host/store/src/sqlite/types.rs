@@ -1,7 +1,8 @@
-//! Actor types: which versions there are, deploying one, and taking a type away.
+//! Actor types: which versions there are, deploying one, going back to another, what is set for a
+//! type, and taking a type away.
 
 use greenroom_core::store::{ActorTypeRecord, StoreResult, Undeployed, VersionRecord};
-use greenroom_core::{ActorType, ComponentInfo, Timestamp};
+use greenroom_core::{ActorType, ComponentInfo, Timestamp, TypeSettings};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::rows::Columns;
@@ -21,15 +22,30 @@ const PURGE_TYPE: [&str; 4] = [
     "DELETE FROM dead_letter WHERE actor_type = ?1",
 ];
 
+/// The components that no version has any more.
+const REMOVE_UNUSED: &str = "DELETE FROM component WHERE NOT EXISTS \
+     (SELECT 1 FROM component_version WHERE component_version.digest = component.digest)";
+
 /// A type, its versions, the components that no version has any more, and what was kept for repeats of
 /// requests: another component under that name would not have given those answers.
 const REMOVE_TYPE: [&str; 4] = [
     "DELETE FROM idempotency WHERE actor_type = ?1",
     "DELETE FROM component_version WHERE actor_type = ?1",
     "DELETE FROM actor_type WHERE name = ?1",
-    "DELETE FROM component WHERE NOT EXISTS \
-     (SELECT 1 FROM component_version WHERE component_version.digest = component.digest)",
+    REMOVE_UNUSED,
 ];
+
+/// Versions but the latest `?2`, the active one and the one before it.
+const REMOVE_OLD_VERSIONS: &str = "DELETE FROM component_version WHERE actor_type = ?1 \
+     AND number NOT IN (SELECT number FROM component_version WHERE actor_type = ?1 \
+       ORDER BY number DESC LIMIT ?2) \
+     AND NOT EXISTS (SELECT 1 FROM actor_type WHERE name = ?1 AND number IN (active_version, previous_version))";
+
+const ACTIVATE: &str = "UPDATE actor_type SET previous_version = active_version, active_version = ?2 \
+     WHERE name = ?1 AND active_version <> ?2 \
+     AND EXISTS (SELECT 1 FROM component_version WHERE actor_type = ?1 AND number = ?2)";
+
+const SET_SETTINGS: &str = "UPDATE actor_type SET settings = ?2 WHERE name = ?1";
 
 impl SqliteStore {
     pub(super) async fn list_types(&self) -> StoreResult<Vec<ActorTypeRecord>> {
@@ -42,10 +58,34 @@ impl SqliteStore {
         actor_type: &ActorType,
         info: &ComponentInfo,
         component: &[u8],
+        versions_max: usize,
         now: Timestamp,
     ) -> StoreResult<ActorTypeRecord> {
         let (actor_type, info, component) = (actor_type.clone(), info.clone(), component.to_vec());
-        self.write(move |connection| Box::pin(deploy(connection, actor_type, info, component, now))).await
+        self.write(move |connection| {
+            Box::pin(deploy(connection, actor_type, info, component, versions_max, now))
+        })
+        .await
+    }
+
+    pub(super) async fn change_version(
+        &self,
+        actor_type: &ActorType,
+        version: u32,
+    ) -> StoreResult<Option<ActorTypeRecord>> {
+        let actor_type = actor_type.clone();
+        let record = self
+            .write(move |connection| Box::pin(change(connection, actor_type, ACTIVATE, i64::from(version))));
+        Ok(record.await?.filter(|record| record.active_version == version))
+    }
+
+    pub(super) async fn change_settings(
+        &self,
+        actor_type: &ActorType,
+        settings: &TypeSettings,
+    ) -> StoreResult<Option<ActorTypeRecord>> {
+        let (actor_type, settings) = (actor_type.clone(), settings.to_json().to_string());
+        self.write(move |connection| Box::pin(change(connection, actor_type, SET_SETTINGS, settings))).await
     }
 
     pub(super) async fn remove_type(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed> {
@@ -59,6 +99,7 @@ async fn deploy(
     actor_type: ActorType,
     info: ComponentInfo,
     component: Vec<u8>,
+    versions_max: usize,
     now: Timestamp,
 ) -> sqlx::Result<ActorTypeRecord> {
     let name = actor_type.as_str();
@@ -72,7 +113,7 @@ async fn deploy(
         .await?;
     sqlx::query(
         "INSERT INTO actor_type (name, active_version) VALUES (?1, 1) \
-         ON CONFLICT DO UPDATE SET active_version = \
+         ON CONFLICT DO UPDATE SET previous_version = active_version, active_version = \
          (SELECT max(number) + 1 FROM component_version WHERE actor_type = ?1)",
     )
     .bind(name)
@@ -89,10 +130,42 @@ async fn deploy(
     .bind(now.unix_ms() as i64)
     .execute(&mut *connection)
     .await?;
-    let found = sqlx::query(query::ACTOR_TYPES).fetch_all(&mut *connection).await?;
-    let record = records(&found)?.into_iter().find(|record| record.name == actor_type);
+    let removed = sqlx::query(REMOVE_OLD_VERSIONS)
+        .bind(name)
+        .bind(i64::try_from(versions_max).unwrap_or(i64::MAX))
+        .execute(&mut *connection)
+        .await?;
+    if removed.rows_affected() > 0 {
+        sqlx::query(REMOVE_UNUSED).execute(&mut *connection).await?;
+    }
+    let record = record_of(connection, &actor_type).await?;
     sqlx::query("COMMIT").execute(connection).await?;
     record.ok_or(sqlx::Error::RowNotFound)
+}
+
+/// Runs one update of the row of `actor_type`, and reads what became of it.
+async fn change<'v, V>(
+    connection: &mut SqliteConnection,
+    actor_type: ActorType,
+    update: &'static str,
+    value: V,
+) -> sqlx::Result<Option<ActorTypeRecord>>
+where
+    V: sqlx::Encode<'v, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite> + Send + 'v,
+{
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    sqlx::query(update).bind(actor_type.as_str().to_owned()).bind(value).execute(&mut *connection).await?;
+    let record = record_of(connection, &actor_type).await?;
+    sqlx::query("COMMIT").execute(connection).await?;
+    Ok(record)
+}
+
+async fn record_of(
+    connection: &mut SqliteConnection,
+    actor_type: &ActorType,
+) -> sqlx::Result<Option<ActorTypeRecord>> {
+    let found = sqlx::query(query::ACTOR_TYPES).fetch_all(connection).await?;
+    Ok(records(&found)?.into_iter().find(|record| record.name == *actor_type))
 }
 
 async fn undeploy(connection: &mut SqliteConnection, name: String, purge: bool) -> sqlx::Result<Undeployed> {
@@ -125,6 +198,8 @@ fn records(found: &[SqliteRow]) -> sqlx::Result<Vec<ActorTypeRecord>> {
         let mut columns = Columns::from(row, 0);
         let name = columns.actor_type()?;
         let active_version = columns.small()?;
+        let previous_version = columns.optional_small()?;
+        let settings = settings(columns.text()?)?;
         let number = columns.small()?;
         let component = ComponentInfo {
             digest: columns.digest()?,
@@ -135,8 +210,19 @@ fn records(found: &[SqliteRow]) -> sqlx::Result<Vec<ActorTypeRecord>> {
         let version = VersionRecord { number, component, deployed_at: columns.moment()? };
         match records.last_mut().filter(|record| record.name == name) {
             Some(record) => record.versions.push(version),
-            None => records.push(ActorTypeRecord { name, active_version, versions: vec![version] }),
+            None => records.push(ActorTypeRecord {
+                name,
+                active_version,
+                previous_version,
+                settings,
+                versions: vec![version],
+            }),
         }
     }
     Ok(records)
+}
+
+fn settings(text: &str) -> sqlx::Result<TypeSettings> {
+    let document = serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    TypeSettings::from_json(&document).map_err(|error| sqlx::Error::Decode(error.into()))
 }

@@ -62,7 +62,7 @@ async fn a_full_store_takes_no_component() {
         imports: Vec::new(),
     };
     let now = greenroom_core::Timestamp::EPOCH;
-    let error = store.deploy(&"task".parse().unwrap(), &info, &bytes, now).await.unwrap_err();
+    let error = store.deploy(&"task".parse().unwrap(), &info, &bytes, 10, now).await.unwrap_err();
     assert!(matches!(error, StoreError::Full(_)), "{error}");
     assert_eq!(store.actor_types().await, Ok(Vec::new()));
     store.commit(&[write("a", 10)]).await.unwrap();

@@ -67,6 +67,8 @@ enum Operation {
     Print { message: String },
     /// The time of the turn.
     Now {},
+    /// The environment variables.
+    Environment {},
     /// Random bytes in hexadecimal.
     Random { len: u32 },
     /// A text of so many bytes.
@@ -155,6 +157,7 @@ fn perform(operation: Operation, message: &Message) -> Result<Value, Failure> {
             Value::Null
         }
         Operation::Now {} => json!(context::now_ms()),
+        Operation::Environment {} => std::env::vars().map(|(name, value)| (name, json!(value))).collect(),
         Operation::Random { len } => {
             json!(hexadecimal(&context::random(len)))
         }

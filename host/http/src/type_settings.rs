@@ -1,0 +1,88 @@
+//! What is set for one actor type: looked at, and changed by a JSON Merge Patch (RFC 7396).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::IntoResponse as _;
+use greenroom_core::settings::SettingView;
+use greenroom_core::{ActorType, Code};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Uri};
+use serde_json::{Map, Value, json};
+
+use crate::body::Limit;
+use crate::path::ActorTypePath;
+use crate::problem::Problem;
+use crate::query;
+use crate::routes::{Answer, Api};
+
+/// Largest patch; the largest that can be valid is about as much.
+const PATCH_LIMIT: Limit = Limit { bytes: 64 << 10, name: "settings_patch_bytes" };
+
+/// The media types of a patch.
+const MEDIA_TYPES: [&str; 2] = ["application/merge-patch+json", "application/json"];
+
+/// `GET /v1/actor-types/{type}/settings`
+pub(crate) async fn show(
+    State(api): State<Arc<Api>>,
+    ActorTypePath(actor_type): ActorTypePath,
+    uri: Uri,
+) -> Answer {
+    query::none(&uri)?;
+    let settings = api.node.settings(&actor_type).await?;
+    Ok(Json(view(&actor_type, settings)).into_response())
+}
+
+/// `PATCH /v1/actor-types/{type}/settings`
+pub(crate) async fn change(
+    State(api): State<Arc<Api>>,
+    ActorTypePath(actor_type): ActorTypePath,
+    request: Request,
+) -> Answer {
+    query::none(request.uri())?;
+    if !is_patch(request.headers()) {
+        return Err(Problem::new(
+            Code::UnsupportedMediaType,
+            "settings are changed with `Content-Type: application/merge-patch+json`",
+        ));
+    }
+    let received = api.bodies.read(request.into_body(), PATCH_LIMIT).await?;
+    let patch: Value = serde_json::from_slice(&received.bytes)
+        .map_err(|error| Problem::invalid_request(format!("$: not JSON: {error}")))?;
+    let settings = api.node.change_settings(&actor_type, &patch).await?;
+    Ok(Json(view(&actor_type, settings)).into_response())
+}
+
+/// Whether the body says that it is a patch, or says nothing.
+fn is_patch(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_none_or(|value| {
+        let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        MEDIA_TYPES.iter().any(|known| essence.trim_ascii().eq_ignore_ascii_case(known.as_bytes()))
+    })
+}
+
+fn view(actor_type: &ActorType, settings: Vec<SettingView>) -> Value {
+    let member = |SettingView { name, value, from, max }: SettingView| {
+        let mut shown = json!({"value": value, "from": from.as_str()});
+        if let Some(max) = max {
+            shown["max"] = max.into();
+        }
+        (name, shown)
+    };
+    let settings: Map<String, Value> = settings.into_iter().map(member).collect();
+    json!({"type": actor_type.as_str(), "settings": settings})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_patch_changes_settings() {
+        let says = |value: &str| is_patch(&HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]));
+        assert!(is_patch(&HeaderMap::new()));
+        assert!(says("application/merge-patch+json") && says("Application/JSON; charset=utf-8"));
+        assert!(!says("application/json-patch+json") && !says("text/plain"));
+    }
+}

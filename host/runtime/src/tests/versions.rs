@@ -1,0 +1,157 @@
+//! P10: going back to another version, and forward again, loses nothing.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use greenroom_core::{ActorType, Code, Limits, Method};
+
+use super::scripted::script;
+use super::world::{World, actor, answer, fails, limits, text, toolbox};
+
+fn name() -> ActorType {
+    ActorType::new("t").unwrap()
+}
+
+/// The toolbox, with a method `version` that says `label`.
+fn labelled(world: &World, label: &'static str) -> Bytes {
+    world.engine.add(
+        label,
+        script(move |scene| async move {
+            if scene.message.method.as_str() == "version" { answer(label) } else { toolbox(scene).await }
+        }),
+    )
+}
+
+/// With the versions `first`, `two` and `three`.
+async fn world() -> World {
+    let world = World::start().await;
+    for label in ["two", "three"] {
+        let component = labelled(&world, label);
+        world.node.deploy(&name(), component).await.unwrap();
+    }
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_goes_back_at_its_next_turn_with_state_and_mailbox_kept() {
+    let mut world = world().await;
+    world.call("a", "append", "kept").await.unwrap();
+    let running = world.calling("a", "append_after", "100 running");
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let waiting = world.calling("a", "version", "");
+    let view = world.node.activate_version(&name(), 2).await.unwrap();
+    assert_eq!((view.active_version, view.previous_version), (2, Some(3)));
+    assert_eq!(running.await.unwrap().unwrap(), "kept running");
+    assert_eq!(waiting.await.unwrap().unwrap(), "two");
+
+    world.crash().await;
+    assert_eq!(world.call("a", "version", "").await.unwrap(), "two", "also after a restart");
+    let view = world.node.activate_version(&name(), view.previous_version.unwrap()).await.unwrap();
+    assert_eq!((view.active_version, view.previous_version), (3, Some(2)));
+    assert_eq!(world.call("a", "version", "").await.unwrap(), "three");
+    assert_eq!(world.call("a", "list", "").await.unwrap(), "kept running");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_is_not_there_or_active_already_changes_nothing() {
+    let world = world().await;
+    let error = world.node.activate_version(&name(), 4).await.unwrap_err();
+    assert_eq!(error.code, Code::NotFound);
+    assert!(error.detail.contains("t has no version 4; it has 1, 2, 3"), "{error}");
+    let view = world.node.activate_version(&name(), 3).await.unwrap();
+    assert_eq!((view.active_version, view.previous_version), (3, Some(2)));
+    let unknown = world.node.activate_version(&ActorType::new("u").unwrap(), 1).await.unwrap_err();
+    assert_eq!(unknown.code, Code::UnknownActorType);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_fails_is_left_at_once() {
+    let world = world().await;
+    world.call("a", "append", "x").await.unwrap();
+    world.engine.add("bad", script(|_| async { fails("every time") }));
+    world.node.deploy(&name(), "bad".into()).await.unwrap();
+    world.send("a", "append", "y", 0).await.unwrap();
+    assert!(world.call("a", "list", "").await.is_err());
+    world.node.activate_version(&name(), 3).await.unwrap();
+    assert!(world.call("a", "list", "").await.unwrap().starts_with('x'));
+    world.until_list("a", &["x", "y"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_whose_code_can_not_be_prepared_does_not_become_active() {
+    let world = world().await;
+    world.engine.scripts.lock().remove("two");
+    let error = world.node.activate_version(&name(), 2).await.unwrap_err();
+    assert_eq!(error.code, Code::ActivationFailed);
+    assert_eq!(world.call("a", "version", "").await.unwrap(), "three");
+    world.node.activate_version(&name(), 1).await.unwrap();
+    assert_eq!(world.call("a", "append", "x").await.unwrap(), "x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_of_an_earlier_version_are_a_new_version() {
+    let world = world().await;
+    let again = world.node.deploy(&name(), "two".into()).await.unwrap();
+    assert_eq!((again.created, again.version.number), (true, 4));
+    assert!(!world.node.deploy(&name(), "two".into()).await.unwrap().created);
+    assert_eq!(world.call("a", "version", "").await.unwrap(), "two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_versions_are_kept_as_the_limit_says() {
+    let world = World::with(Limits { versions_per_type: 3, ..limits() }, script(toolbox)).await;
+    for label in ["two", "three", "four", "five"] {
+        let component = labelled(&world, label);
+        world.node.deploy(&name(), component).await.unwrap();
+    }
+    let kept = async || {
+        let view = world.node.actor_type(&name()).await.unwrap();
+        view.versions.iter().map(|version| version.number).collect::<Vec<_>>()
+    };
+    assert_eq!(kept().await, [3, 4, 5]);
+    assert_eq!(world.node.activate_version(&name(), 2).await.unwrap_err().code, Code::NotFound);
+    world.node.activate_version(&name(), 3).await.unwrap();
+    let component = labelled(&world, "six");
+    world.node.deploy(&name(), component).await.unwrap();
+    assert_eq!(kept().await, [3, 4, 5, 6], "3 is the one to go back to");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rolling_back_and_forward_under_load_fails_and_loses_no_call() {
+    let world = world().await;
+    let over = std::sync::Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..6)
+        .map(|caller| {
+            let (node, over) = (world.node.clone(), std::sync::Arc::clone(&over));
+            tokio::spawn(async move {
+                let mut done = 0;
+                while !over.load(Ordering::Relaxed) {
+                    let (to, method) =
+                        (actor(["a", "b", "c"][caller % 3]), Method::new("append_after").unwrap());
+                    node.call(&to, method, text(&format!("1 {caller}/{done}"))).await.unwrap();
+                    done += 1;
+                }
+                done
+            })
+        })
+        .collect();
+    for round in 0..60 {
+        world.node.activate_version(&name(), 1 + round % 3).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    over.store(true, Ordering::Relaxed);
+    let mut done = 0;
+    for caller in callers {
+        done += caller.await.unwrap();
+    }
+    let mut kept = 0;
+    for id in ["a", "b", "c"] {
+        let list = world.call(id, "list", "").await.unwrap();
+        let words: std::collections::BTreeSet<&str> = list.split(' ').collect();
+        assert_eq!(words.len(), list.split(' ').count());
+        kept += words.len();
+    }
+    assert!(done > 300, "{done}");
+    assert_eq!(kept, done);
+}
