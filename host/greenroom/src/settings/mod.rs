@@ -5,6 +5,8 @@
 //! environment variable, else from the file, else it keeps its default.
 
 mod load;
+#[cfg(test)]
+mod met;
 mod table;
 
 use std::collections::BTreeMap;
