@@ -58,9 +58,10 @@ async fn repetitions_are_counted(it: Speaker) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A zero is not among it: in some languages that is how one says "none".
 async fn nonsense_is_refused_with_the_reason(it: Speaker) -> anyhow::Result<()> {
     for command in ["remind", "timer"] {
-        for schedule in ["0 0 -", "0 1000 0", "0 - 5"] {
+        for schedule in ["0 5 -", "0 - 5"] {
             let result = it.one("a", &format!("{command} nonsense {schedule} run x")).await?;
             ensure!(result.starts_with("limit ") && result.contains("schedule"), "{schedule}: {result}");
         }
