@@ -87,6 +87,18 @@ fn outcome(ctx: *Context, done: anytype, otherwise: Text) !Text {
     if (done) return otherwise else |_| return ctx.allocator.print("limit {s}", .{ctx.failure().?.message});
 }
 
+fn orNone(ctx: *Context, number: anytype) !Text {
+    return if (number) |given| ctx.allocator.print("{d}", .{given}) else "-";
+}
+
+fn originOf(ctx: *Context) !Text {
+    const origin = ctx.origin();
+    const actor_type, const id = std.mem.cutScalar(u8, origin, '/') orelse return origin;
+    // The name of a reminder may have a slash too, but no actor type has a space.
+    if (std.mem.findScalar(u8, actor_type, ' ') != null) return origin;
+    return ctx.allocator.print("actor {s} {s}", .{ actor_type, id });
+}
+
 /// Kept in a variable, not in the state.
 var remembered: [1024]u8 = undefined;
 var remembered_length: usize = 0;
@@ -100,8 +112,9 @@ const commands = struct {
     pub fn @"set-hex"(ctx: *Context, words: *Words) !Text {
         const key = try words.next();
         const digits = try words.next();
-        const bytes = try ctx.allocator.alloc(u8, digits.len / 2);
-        return outcome(ctx, ctx.setBytes(key, try std.fmt.hexToBytes(bytes, digits)), "ok");
+        const room = try ctx.allocator.alloc(u8, digits.len / 2);
+        const bytes = std.fmt.hexToBytes(room, digits) catch return ctx.fail(.invalid_argument, "no bytes", .{});
+        return outcome(ctx, ctx.setBytes(key, bytes), "ok");
     }
 
     pub fn fill(ctx: *Context, words: *Words) !Text {
@@ -195,11 +208,12 @@ const commands = struct {
         var list: std.ArrayList(u8) = .empty;
         for (try ctx.reminders(), 0..) |each, i| {
             const schedule = each.schedule;
-            try list.print(ctx.allocator, "{s}{s} {s} {d} {d} ", .{
-                if (i == 0) "" else "; ", each.name, each.method, each.due_in_ms, schedule.delay_ms,
+            try list.print(ctx.allocator, "{s}{s} {s} {d} {d} {s} {s}", .{
+                if (i == 0) "" else "; ",              each.name,
+                each.method,                           each.due_in_ms,
+                schedule.delay_ms,                     try orNone(ctx, schedule.period_ms),
+                try orNone(ctx, schedule.repetitions),
             });
-            if (schedule.period_ms) |period| try list.print(ctx.allocator, "{d} ", .{period}) else try list.appendSlice(ctx.allocator, "- ");
-            if (schedule.repetitions) |times| try list.print(ctx.allocator, "{d}", .{times}) else try list.appendSlice(ctx.allocator, "-");
         }
         return list.items;
     }
@@ -226,7 +240,8 @@ const commands = struct {
         while (true) @memset(try ctx.allocator.alloc(u8, 1 << 20), 'x');
     }
 
-    pub fn remember(_: *Context, words: *Words) !Text {
+    pub fn remember(ctx: *Context, words: *Words) !Text {
+        if (words.rest.len > remembered.len) return ctx.fail(.resource_exhausted, "too long", .{});
         remembered_length = words.rest.len;
         @memcpy(remembered[0..remembered_length], words.rest);
         return "ok";
@@ -243,16 +258,9 @@ const commands = struct {
     pub fn message(ctx: *Context, words: *Words) !Text {
         const key = try words.next();
         const type_end = std.mem.findScalar(u8, words.content_type, ';') orelse words.content_type.len;
-        // No actor type has a space.
-        const origin = std.mem.cutScalar(u8, ctx.origin(), '/');
-        const is_actor = if (origin) |parts| std.mem.findScalar(u8, parts[0], ' ') == null else false;
-        const from = if (is_actor)
-            try ctx.allocator.print("actor {s} {s}", .{ origin.?[0], origin.?[1] })
-        else
-            ctx.origin();
         const it = ctx.message();
         const text = try ctx.allocator.print("{s} {s} {d} {s} {s}", .{
-            it.id, it.method, it.attempt, words.content_type[0..type_end], from,
+            it.id, it.method, it.attempt, words.content_type[0..type_end], try originOf(ctx),
         });
         if (key.len > 0) try ctx.setBytes(key, text);
         return text;
@@ -269,11 +277,8 @@ const commands = struct {
     }
 
     pub fn log(ctx: *Context, words: *Words) !Text {
-        const level = if (std.mem.cutPrefix(u8, words.rest, "error ")) |text| blk: {
-            words.rest = text;
-            break :blk .err;
-        } else try words.tag(greenroom.Level);
-        ctx.log(level, "{s}", .{words.rest});
+        const level = try words.tag(enum { trace, debug, info, warn, @"error" });
+        ctx.log(@fromBackingInt(@intCast(@backingInt(level))), "{s}", .{words.rest});
         return "ok";
     }
 

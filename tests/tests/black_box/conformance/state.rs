@@ -12,7 +12,7 @@ super::points! {
 async fn texts_and_bytes_are_kept_as_they_are(it: Speaker) -> anyhow::Result<()> {
     let text = "grün \u{1f980} \"quoted\" \\ and spaces ";
     let all: Vec<u8> = (0..=255).collect();
-    let hex: String = all.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = all.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let written =
         it.run("a", &format!("set text {text}\nset empty \nset-hex all {hex}\nset schlüssel x")).await?;
     assert_eq!(written, ["ok"; 4]);
