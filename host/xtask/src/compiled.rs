@@ -6,6 +6,12 @@ use crate::guests::{Guest, is_example};
 use crate::python::Wheels;
 use crate::steps::{Step, root};
 
+/// The tests of the SDK for C and of its layer for C++ (in its folder).
+const SDK_C: &str = "out=../../target/sdk-c && mkdir -p $out && $ZIG cc -std=c11 -g -I include src/*.c test/*.c \
+                     tests/sdk_test.c -o $out/c && $out/c";
+const SDK_CPP: &str = "out=$PWD/../../target/sdk-c/cpp && mkdir -p $out && (cd $out && $ZIG cc -std=c11 -g -c -I \
+                       $SDK/include $SDK/src/*.c $SDK/test/*.c) && $ZIG c++ -std=c++20 -fno-exceptions -g -I \
+                       include tests/sdk_test.cpp $out/*.o -o $out/test && $out/test";
 /// The test of a program in C: everything it is made of, compiled and run. Zig's compiler brings the checks
 /// for undefined behavior.
 const C: &str = "mkdir -p target && $ZIG cc -std=c11 -g -I $SDK/include $SDK/src/*.c $SDK/test/*.c src/*.c \
@@ -32,7 +38,11 @@ pub(crate) fn checks(guests: &[Guest]) -> Vec<Step> {
         let title = format!("tests of the example {} in {}", guest.project.name(), guest.project.language());
         Some(shell(&title, &guest.project.folder().display().to_string(), script))
     });
-    let mut checks = vec![shell("tests of the SDK for Go", "sdk/go", GO)];
+    let mut checks = vec![
+        shell("tests of the SDK for Go", "sdk/go", GO),
+        shell("tests of the SDK for C", "sdk/c", SDK_C),
+        shell("tests of the SDK for C++", "sdk/c", SDK_CPP),
+    ];
     checks.extend(of_examples);
     checks
 }
