@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use greenroom_core::{ActorType, Error, Limits};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout_at};
 
 use crate::activation::Activation;
 use crate::dispatch::Dispatch;
@@ -34,7 +34,11 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 /// a second, and those that were told to go take a moment.
 const LOOK_AT_MEMORY_AFTER: Duration = Duration::from_millis(10);
 
-/// The part of those in memory that goes at a time: one in so many.
+/// How long a turn that needs a sandbox waits at most for others to give memory back: for long enough that
+/// sandboxes do not come faster than they can go, and no longer, since it may be that nothing comes back.
+const HELD_BACK_MAX: Duration = Duration::from_millis(250);
+
+/// The part of those in memory that goes at a time: one in so many, or more when memory is short by more.
 const SHARE: usize = 20;
 
 /// See the [module](self).
@@ -45,6 +49,8 @@ pub(crate) struct Residency {
     refused: Mutex<HashSet<ActorType, ahash::RandomState>>,
     /// The memory is used up, and nobody in it is idle.
     memory_is_short: AtomicBool,
+    /// The memory is used up, and some in it are on their way out.
+    memory_comes_back: watch::Sender<bool>,
     /// Turns that wait for a sandbox.
     waiting: AtomicUsize,
     short_of: Notify,
@@ -73,6 +79,7 @@ impl Residency {
             sandboxes: Sandboxes::new(limits.sandboxes),
             refused: Mutex::default(),
             memory_is_short: AtomicBool::new(false),
+            memory_comes_back: watch::Sender::new(false),
             waiting: AtomicUsize::new(0),
             short_of: Notify::new(),
         }
@@ -100,6 +107,11 @@ impl Residency {
         actor_type: &ActorType,
         deadline: Instant,
     ) -> Result<SandboxPermit, Error> {
+        if *self.memory_comes_back.borrow() {
+            let until = deadline.min(Instant::now() + HELD_BACK_MAX);
+            // Either way it goes on: the sender lives as long as this does.
+            drop(timeout_at(until, self.memory_comes_back.subscribe().wait_for(|comes| !comes)).await);
+        }
         match self.sandboxes.ask(actor_type)? {
             Asked::Given(permit) => Ok(permit),
             Asked::Waits(receiver) => {
@@ -122,20 +134,23 @@ impl Residency {
             let Some(dispatch) = node.upgrade() else { return };
             let limits = &dispatch.limits;
             let short_of_sandboxes = dispatch.residency.waiting.load(Ordering::Relaxed) > 0;
-            let short_of_memory = resident_bytes() > limits.memory_bytes;
+            let resident = resident_bytes();
+            let short_of_memory = resident > limits.memory_bytes;
             let refused = std::mem::take(&mut *dispatch.residency.refused.lock());
             let short_of_activations = !refused.is_empty();
             let mut going = 0;
             if short_of_sandboxes || short_of_memory {
-                going = dispatch.let_go(Goes::Sandboxes, |_| true);
+                let excess = resident.saturating_sub(limits.memory_bytes) as f64 / resident.max(1) as f64;
+                going = dispatch.let_go(Goes::Sandboxes, excess, |_| true);
             }
             if short_of_activations {
                 // A type makes its own room, as far as it has any.
-                let own = dispatch.let_go(Goes::Activations, |actor_type| refused.contains(actor_type));
-                going += if own > 0 { own } else { dispatch.let_go(Goes::Activations, |_| true) };
+                let own = dispatch.let_go(Goes::Activations, 0.0, |actor_type| refused.contains(actor_type));
+                going += if own > 0 { own } else { dispatch.let_go(Goes::Activations, 0.0, |_| true) };
             } else if short_of_memory && going == 0 {
-                going = dispatch.let_go(Goes::Activations, |_| true);
+                going = dispatch.let_go(Goes::Activations, 0.0, |_| true);
             }
+            dispatch.residency.memory_comes_back.send_replace(short_of_memory && going > 0);
             let memory_is_short = short_of_memory && going == 0;
             dispatch.residency.memory_is_short.store(memory_is_short, Ordering::Relaxed);
             if going > 0 {
@@ -162,8 +177,9 @@ impl Residency {
 }
 
 impl Dispatch {
-    /// Lets a share of the least recently used idle ones of those types go; says how many were asked.
-    fn let_go(&self, goes: Goes, of_type: impl Fn(&ActorType) -> bool) -> usize {
+    /// Lets a share of the least recently used idle ones of those types go, at least that part of them;
+    /// says how many were asked.
+    fn let_go(&self, goes: Goes, part: f64, of_type: impl Fn(&ActorType) -> bool) -> usize {
         let mut idle: Vec<(Instant, Arc<Activation>)> = Vec::new();
         self.each_activation(|activation| {
             if of_type(&activation.address.actor_type)
@@ -176,7 +192,8 @@ impl Dispatch {
         if idle.is_empty() {
             return 0;
         }
-        let count = (idle.len() / SHARE).max(1).min(idle.len());
+        let part = (idle.len() as f64 * part).ceil() as usize;
+        let count = part.max(idle.len() / SHARE).clamp(1, idle.len());
         idle.select_nth_unstable_by_key(count - 1, |(last_used, _)| *last_used);
         for (_, activation) in &idle[..count] {
             let work = if goes == Goes::Sandboxes { Work::ReleaseSandbox } else { Work::Deactivate };
