@@ -9,6 +9,7 @@ mod conformance;
 mod dead_letters;
 mod demo;
 mod deploy;
+mod interchangeable;
 mod languages;
 mod languages_page;
 mod lifecycle;
