@@ -7,7 +7,7 @@ use greenroom_tests::host::Host;
 use greenroom_tests::script::{self, simply, work};
 use serde_json::{Value, json};
 
-use crate::support::{inspect, until, variant};
+use crate::support::{inspect, until_begun, variant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_bytes_again_change_nothing() -> anyhow::Result<()> {
@@ -72,7 +72,7 @@ async fn a_turn_under_way_ends_on_the_old_version_and_its_mailbox_on_the_new() -
     let host = Host::with_probe(Settings::default().limit("turn_cpu", "60s")).await?;
     let client = host.clone();
     let slow = tokio::spawn(async move { script::results(&client, "a", json!([work(700)])).await });
-    until(&host, "a", "activated").await?;
+    until_begun(&host, "a").await?;
     let waiting: Vec<_> = (0..5)
         .map(|_| {
             let client = host.clone();

@@ -14,7 +14,7 @@ use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, Executor as _};
 
-use crate::support::until;
+use crate::support::until_begun;
 
 /// How a host fails to start on `data`.
 async fn refused_start(data: &Path) -> anyhow::Result<String> {
@@ -39,7 +39,7 @@ async fn a_host_that_is_told_to_stop_finishes_what_it_has_begun() -> anyhow::Res
         })
         .collect();
     for number in 0..4 {
-        until(&host, &format!("counted-{number}"), "activated").await?;
+        until_begun(&host, &format!("counted-{number}")).await?;
     }
     let status = host.terminate().await?;
     assert!(status.success(), "{status}");
@@ -64,7 +64,7 @@ async fn a_stopping_host_does_not_wait_for_ever() -> anyhow::Result<()> {
     let mut host = Host::with_probe(settings).await?;
     let client = host.clone();
     let endless = tokio::spawn(async move { script::run(&client, "a", json!([{ "op": "spin" }])).await });
-    until(&host, "a", "activated").await?;
+    until_begun(&host, "a").await?;
     host.terminate().await?;
     // It has no reply, or one that says what happened.
     if let Ok(reply) = endless.await? {

@@ -9,7 +9,7 @@ use greenroom_tests::host::Host;
 use greenroom_tests::script::{self, call, get, set, work};
 use serde_json::json;
 
-use crate::support::until;
+use crate::support::until_begun;
 
 fn patient() -> Settings {
     Settings::default().limit("turn_cpu", "60s").limit("turn_timeout", "60s")
@@ -53,7 +53,7 @@ async fn a_message_waits_until_the_turn_before_it_is_over() -> anyhow::Result<()
         tokio::spawn(
             async move { script::results(&client, "one", json!([work(300), set("done", "yes")])).await },
         );
-    until(&host, "one", "activated").await?;
+    until_begun(&host, "one").await?;
     let seen = script::results(&host, "one", json!([get("done")])).await?;
     assert_eq!(seen, [json!("yes")]);
     slow.await??;
@@ -65,8 +65,8 @@ async fn different_actors_run_in_parallel() -> anyhow::Result<()> {
     let host = Host::with_probe(patient()).await?;
     host.call("probe", "quick", "echo", "warm").await?.expect(200);
     let client = host.clone();
-    let slow = tokio::spawn(async move { script::results(&client, "slow", json!([work(2_000)])).await });
-    until(&host, "slow", "activated").await?;
+    let slow = tokio::spawn(async move { script::results(&client, "slow", json!([work(4_000)])).await });
+    until_begun(&host, "slow").await?;
     for _ in 0..10 {
         host.call("probe", "quick", "echo", "hello").await?.expect(200);
     }
@@ -82,7 +82,7 @@ async fn an_actor_that_waits_for_a_reply_takes_no_other_message() -> anyhow::Res
     let operations =
         json!([set("step", "before"), call("callee", "run", json!([work(300)])), set("step", "after")]);
     let calling = tokio::spawn(async move { script::results(&client, "caller", operations).await });
-    until(&host, "callee", "activated").await?;
+    until_begun(&host, "callee").await?;
     let seen = script::results(&host, "caller", json!([get("step")])).await?;
     assert_eq!(seen, [json!("after")]);
     calling.await??;

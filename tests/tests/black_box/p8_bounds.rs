@@ -5,7 +5,7 @@ use greenroom_tests::host::Host;
 use greenroom_tests::script::{self, call, fill, get, remind, send_many, set, work};
 use serde_json::{Value, json};
 
-use crate::support::until;
+use crate::support::until_begun;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_mailbox_refuses_and_says_when_to_come_again() -> anyhow::Result<()> {
@@ -13,8 +13,8 @@ async fn a_full_mailbox_refuses_and_says_when_to_come_again() -> anyhow::Result<
     let settings = Settings::default().limit("mailbox_capacity", "5").limit("turn_cpu", "60s");
     let host = Host::with_probe(settings).await?;
     let client = host.clone();
-    let slow = tokio::spawn(async move { script::results(&client, "busy", json!([work(1_500)])).await });
-    until(&host, "busy", "activated").await?;
+    let slow = tokio::spawn(async move { script::results(&client, "busy", json!([work(3_000)])).await });
+    until_begun(&host, "busy").await?;
 
     let calls = (0..CAPACITY * 4).map(|_| host.call("probe", "busy", "increment", ""));
     let replies = futures::future::try_join_all(calls).await?;

@@ -9,7 +9,7 @@ use greenroom_tests::host::Host;
 use greenroom_tests::script::{self, get, set, simply, work};
 use serde_json::{Value, json};
 
-use crate::support::{state_value, until};
+use crate::support::{state_value, until, until_begun};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_actor_is_deactivated_and_returns_with_its_state() -> anyhow::Result<()> {
@@ -73,9 +73,9 @@ async fn a_crashed_actor_comes_back_at_its_next_message() -> anyhow::Result<()> 
 async fn a_client_that_hangs_up_does_not_cancel_its_turn() -> anyhow::Result<()> {
     let host = Host::with_probe(Settings::default().limit("turn_cpu", "60s")).await?;
     let client = host.clone();
-    let turn = json!([work(500), set("done", "yes")]);
+    let turn = json!([work(2_000), set("done", "yes")]);
     let asking = tokio::spawn(async move { script::run(&client, "a", turn).await });
-    until(&host, "a", "activated").await?;
+    until_begun(&host, "a").await?;
     asking.abort();
     assert!(asking.await.is_err(), "it had its reply already");
     eventually("the turn is done", SOON, || async {

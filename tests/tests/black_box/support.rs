@@ -31,6 +31,15 @@ pub(crate) async fn until(client: &Client, id: &str, lifecycle: &str) -> anyhow:
     .await
 }
 
+/// Waits until a probe actor that nothing was stored of has been activated by a message; by then it may
+/// be done with that.
+pub(crate) async fn until_begun(client: &Client, id: &str) -> anyhow::Result<()> {
+    eventually(&format!("{id} has begun"), SOON, || async {
+        inspect(client, id).await.map(drop).map_err(|error| error.to_string())
+    })
+    .await
+}
+
 /// Waits until the list of a probe actor is as wanted, and returns it.
 pub(crate) async fn until_list(
     client: &Client,
