@@ -14,7 +14,13 @@ use wit_bindgen_core::{Files, WorldGenerator};
 
 const CONTRACT: &str = "wit";
 const WORLD: &str = "actor";
-const C: &str = "sdk/c/bindings";
+/// Bindings for C: where they are, and of which world of which WIT. The tests' guests have their own, since
+/// they are written without the SDK.
+const C: [(&str, &str, &str); 3] = [
+    ("sdk/c/bindings", CONTRACT, WORLD),
+    ("tests/guests/c/behavior/bindings", CONTRACT, WORLD),
+    ("tests/guests/c/typed/bindings", "tests/guests/wit", "typed"),
+];
 const GO: &str = "sdk/go/internal/bindings";
 /// What of Go's folder is generated; the rest is written by hand.
 const GENERATED_GO: [&str; 2] = ["imports", "exports/wit_exports"];
@@ -65,18 +71,22 @@ fn run(check: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn generate(mut generator: Box<dyn WorldGenerator>) -> anyhow::Result<Files> {
+fn generate(mut generator: Box<dyn WorldGenerator>, wit: &str, world: &str) -> anyhow::Result<Files> {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_path(CONTRACT)?;
-    let world = resolve.select_world(&[package], Some(WORLD))?;
+    let (package, _) = resolve.push_path(wit)?;
+    let world = resolve.select_world(&[package], Some(world))?;
     let mut files = Files::default();
     generator.generate(&mut resolve, world, &mut files)?;
     Ok(files)
 }
 
 fn c() -> anyhow::Result<Generated> {
-    let files = generate(wit_bindgen_c::Opts::default().build())?;
-    Ok(files.iter().map(|(name, bytes)| (Path::new(C).join(name), bytes.to_vec())).collect())
+    let mut generated = Generated::new();
+    for (folder, wit, world) in C {
+        let files = generate(wit_bindgen_c::Opts::default().build(), wit, world)?;
+        generated.extend(files.iter().map(|(name, bytes)| (Path::new(folder).join(name), bytes.to_vec())));
+    }
+    Ok(generated)
 }
 
 fn go() -> anyhow::Result<Generated> {
@@ -87,7 +97,7 @@ fn go() -> anyhow::Result<Generated> {
         ..wit_bindgen_go::Opts::default()
     };
     let mut generated = Generated::new();
-    for (name, bytes) in generate(options.build())?.iter() {
+    for (name, bytes) in generate(options.build(), CONTRACT, WORLD)?.iter() {
         let is_ours = GENERATED_GO.iter().any(|folder| Path::new(name).starts_with(folder));
         if !is_ours || Path::new(name).starts_with(EMPTY_GO) {
             continue;
@@ -125,7 +135,9 @@ fn formatted(text: &str) -> anyhow::Result<Vec<u8>> {
 /// What is checked in.
 fn present() -> anyhow::Result<Generated> {
     let mut present = Generated::new();
-    read(Path::new(C), &mut present)?;
+    for (folder, ..) in C {
+        read(Path::new(folder), &mut present)?;
+    }
     for folder in GENERATED_GO {
         read(&Path::new(GO).join(folder), &mut present)?;
     }

@@ -93,6 +93,7 @@ impl From<Router> for Routes {
 /// The routes, in the order of the API's description.
 fn router(api: Arc<Api>) -> Router {
     Router::new()
+        // `Routes::answer` is before this one; it is here for what other methods are told.
         .route("/v1/actors/{type}/{id}/{method}", post(call::call))
         .route("/v1/actors", get(actors::list))
         .route("/v1/actors/{type}/{id}", get(actors::inspect).delete(actors::remove))
@@ -112,12 +113,12 @@ fn router(api: Arc<Api>) -> Router {
         )
         .route("/v1/actor-types/{type}/openapi.json", get(openapi::of_type))
         .route("/v1/actor-types/{type}/versions/{version}/component", get(actor_types::component))
+        .route("/v1/actor-types/{type}/versions/{version}/activate", post(actor_types::activate))
+        .route("/v1/actor-types/{type}/settings", get(type_settings::show).patch(type_settings::change))
         .route("/v1/dead-letters", get(dead_letters::list))
         .route("/v1/dead-letters/{id}", get(dead_letters::inspect).delete(dead_letters::remove))
         .route("/v1/dead-letters/{id}/payload", get(dead_letters::payload))
         .route("/v1/dead-letters/{id}/retry", post(dead_letters::retry))
-        .route("/v1/actor-types/{type}/versions/{version}/activate", post(actor_types::activate))
-        .route("/v1/actor-types/{type}/settings", get(type_settings::show).patch(type_settings::change))
         .route("/v1/node", get(node::describe))
         .route("/healthz", get(node::alive))
         .route("/readyz", get(node::ready))

@@ -69,14 +69,19 @@ impl Committer {
         sequence
     }
 
+    /// Commits a write set that is no activation's, and returns when it is durable.
+    pub(crate) async fn commit(&self, write_set: WriteSet) -> Result<(), Error> {
+        let gate = Arc::new(Gate::default());
+        self.submit(Box::new(write_set), &gate).await;
+        gate.wait().await
+    }
+
     /// Waits until everything that was submitted before is committed, and what follows a commit done.
     ///
     /// # Errors
     /// Why a commit meanwhile failed.
     pub(crate) async fn flush(&self) -> Result<(), Error> {
-        let gate = Arc::new(Gate::default());
-        self.submit(Box::new(WriteSet::empty(nobody())), &gate).await;
-        gate.wait().await
+        self.commit(WriteSet::empty(nobody())).await
     }
 }
 

@@ -18,8 +18,7 @@ use tokio::time::Instant;
 
 use crate::activation::Activation;
 use crate::committer::{Committed, Committer};
-use crate::gate::Gate;
-use crate::idempotency::Requests;
+use crate::idempotency::{Keyed, Requests};
 use crate::lifecycle;
 use crate::mailbox::{Call, Refused, Work};
 use crate::residency::Residency;
@@ -98,14 +97,28 @@ impl Dispatch {
         depth: u32,
         wait: Option<WaitEdge>,
     ) -> Result<Payload, Error> {
-        let (reply, receiver) = oneshot::channel();
-        let call = Call { message, reply, deadline, arrived: Instant::now(), depth, wait, keyed: None };
+        let asked = self.ask(to, message, deadline, depth, wait, None);
+        tokio::time::timeout_at(deadline + REPLY_GRACE, asked)
+            .await
+            .unwrap_or_else(|_| Err(self.timed_out(to)))
+    }
+
+    /// Asks an actor and waits for the reply, however long that takes. Dropping the future does not
+    /// cancel the turn.
+    pub(crate) async fn ask(
+        self: &Arc<Self>,
+        to: &Address,
+        message: Message,
+        deadline: Instant,
+        depth: u32,
+        wait: Option<WaitEdge>,
+        keyed: Option<Box<Keyed>>,
+    ) -> Result<Payload, Error> {
+        let (reply, replied) = oneshot::channel();
+        let call = Call { message, reply, deadline, arrived: Instant::now(), depth, wait, keyed };
         self.push(to, Work::Call(Box::new(call)))?;
-        match tokio::time::timeout_at(deadline + REPLY_GRACE, receiver).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(_)) => Err(Error::new(Code::Internal, "the actor's activation ended without a reply")),
-            Err(_) => Err(self.timed_out(to)),
-        }
+        let ended = |_| Err(Error::new(Code::Internal, "the actor's activation ended without a reply"));
+        replied.await.unwrap_or_else(ended)
     }
 
     /// The error of a call to that actor whose deadline passed.
@@ -204,10 +217,8 @@ impl Dispatch {
 
     /// Stores a message from outside; returns when it is durable.
     pub(crate) async fn store_message(&self, message: StoredMessage) -> Result<(), Error> {
-        let gate = Arc::new(Gate::default());
         let write_set = WriteSet { sends: vec![message.clone()], ..WriteSet::empty(message.to) };
-        self.committer.submit(Box::new(write_set), &gate).await;
-        gate.wait().await
+        self.committer.commit(write_set).await
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -21,12 +21,9 @@ use greenroom_core::{
     Address, Code, Digest, Error, IdempotencyKey, IdempotencyRecord, Limits, MessageId, Method, Payload,
     Timestamp,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::dispatch::{Dispatch, REPLY_GRACE, Terms};
-use crate::gate::Gate;
-use crate::mailbox::{Call, Work};
 use crate::node::Node;
 use crate::turn::{check_payload, stored};
 
@@ -66,17 +63,21 @@ pub(crate) struct Keyed {
 }
 
 impl Keyed {
-    /// What is kept when the actor has replied.
-    pub(crate) fn replied(self, payload: &Payload, at: Timestamp, limits: &Limits) -> Remember {
-        self.remember(Answer::Replied(payload.clone()), at, limits)
-    }
-
-    /// What is kept when the turn has failed, if anything is.
-    pub(crate) fn failed(self, error: &Error, at: Timestamp, limits: &Limits) -> Option<Remember> {
-        let answer = Answer::Refused(error.clone());
+    /// What is kept of a turn's outcome, if anything is.
+    pub(crate) fn kept(
+        self,
+        outcome: &Result<Payload, Error>,
+        at: Timestamp,
+        limits: &Limits,
+    ) -> Option<Remember> {
+        let answer = match outcome {
+            Ok(payload) => Answer::Replied(payload.clone()),
+            Err(error) if is_answer(error.code) => Answer::Refused(error.clone()),
+            Err(_) => return None,
+        };
         // A guest's words are not bounded, what is kept is.
-        let kept = is_answer(error.code) && answer.len() <= limits.payload_bytes;
-        kept.then(|| self.remember(answer, at, limits))
+        let is_bounded = outcome.is_ok() || answer.len() <= limits.payload_bytes;
+        is_bounded.then(|| self.remember(answer, at, limits))
     }
 
     fn remember(self, answer: Answer, at: Timestamp, limits: &Limits) -> Remember {
@@ -147,19 +148,8 @@ impl Node {
         let receiver = to.clone();
         let begin = move |keyed| async move {
             let message = node.message(method, payload);
-            let (reply, replied) = oneshot::channel();
-            let call = Call {
-                message,
-                reply,
-                deadline,
-                arrived: Instant::now(),
-                depth: 0,
-                wait: None,
-                keyed: Some(Box::new(keyed)),
-            };
-            node.dispatch.push(&receiver, Work::Call(Box::new(call)))?;
-            let ended = || Error::new(Code::Internal, "the actor's activation ended without a reply");
-            replied.await.unwrap_or_else(|_| Err(ended())).map(Answer::Replied)
+            let keyed = Some(Box::new(keyed));
+            node.dispatch.ask(&receiver, message, deadline, 0, None, keyed).await.map(Answer::Replied)
         };
         let asked = self.dispatch.once(to, keyed, begin);
         let Ok(once) = tokio::time::timeout_at(deadline + REPLY_GRACE, asked).await else {
@@ -196,14 +186,12 @@ impl Node {
             let now = dispatch.clock.now();
             let message = node.message(method, payload);
             let answer = Answer::Accepted(message.id);
-            let gate = Arc::new(Gate::default());
             let write_set = WriteSet {
                 idempotency: Some(keyed.remember(answer.clone(), now, &dispatch.limits)),
                 sends: vec![stored(receiver.clone(), message, now, delay_ms)],
                 ..WriteSet::empty(receiver)
             };
-            dispatch.committer.submit(Box::new(write_set), &gate).await;
-            gate.wait().await.map(|()| answer)
+            dispatch.committer.commit(write_set).await.map(|()| answer)
         };
         self.dispatch.once(to, keyed, begin).await.and_then(|answer| match answer {
             Answer::Accepted(id) => Ok(id),
@@ -264,7 +252,9 @@ impl Dispatch {
             }
             Entry::Vacant(vacant) => {
                 let permit = Arc::clone(&self.requests.permits).try_acquire_owned().map_err(|_| {
-                    let text = format!("{UNDER_WAY_MAX} requests with an idempotency key are under way");
+                    let text = format!(
+                        "{UNDER_WAY_MAX} requests with an idempotency key are under way; try again later"
+                    );
                     Error::new(Code::Overloaded, text)
                 })?;
                 let (publish, outcome) = watch::channel(None);

@@ -237,25 +237,14 @@ impl Actor {
         } else {
             Err(timed_out(&self.activation.address, &self.settings.limits))
         };
-        let answer = match outcome {
-            Ok((payload, mut write_set)) => {
-                if let Some(keyed) = keyed {
-                    let (at, limits) = (self.dispatch.clock.now(), &self.dispatch.limits);
-                    write_set.idempotency = Some(keyed.replied(&payload, at, limits));
-                }
-                self.submit(write_set).await;
-                Ok(payload)
-            }
-            Err(error) => {
-                if let Some(keyed) = keyed {
-                    let (at, limits) = (self.dispatch.clock.now(), &self.dispatch.limits);
-                    let idempotency = keyed.failed(&error, at, limits);
-                    let address = self.activation.address.clone();
-                    self.submit(WriteSet { idempotency, ..WriteSet::empty(address) }).await;
-                }
-                Err(error)
-            }
+        let (answer, mut write_set) = match outcome {
+            Ok((payload, write_set)) => (Ok(payload), write_set),
+            Err(error) => (Err(error), WriteSet::empty(self.activation.address.clone())),
         };
+        if let Some(keyed) = keyed {
+            write_set.idempotency = keyed.kept(&answer, self.dispatch.clock.now(), &self.dispatch.limits);
+        }
+        self.submit(write_set).await;
         drop(wait);
         self.gate.hold(Held::Reply(reply, answer));
         Ended::GoesOn
