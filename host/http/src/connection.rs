@@ -45,16 +45,16 @@ impl Activity {
     }
 
     /// Notes a request that is under way until what is returned is dropped.
-    pub(crate) fn begin_request(self: &Arc<Self>) -> RequestUnderWay {
+    pub(crate) fn begin_request(&self) -> RequestUnderWay<'_> {
         self.requests_under_way.fetch_add(1, Ordering::Relaxed);
-        RequestUnderWay(Arc::clone(self))
+        RequestUnderWay(self)
     }
 }
 
 /// Ends a request when it is dropped.
-pub(crate) struct RequestUnderWay(Arc<Activity>);
+pub(crate) struct RequestUnderWay<'a>(&'a Activity);
 
-impl Drop for RequestUnderWay {
+impl Drop for RequestUnderWay<'_> {
     fn drop(&mut self) {
         self.0.requests_under_way.fetch_sub(1, Ordering::Relaxed);
     }
@@ -117,10 +117,11 @@ pub(crate) async fn serve<S>(
     let stream =
         BoundedStream::new(stream, Arc::clone(&activity), bounds.header_timeout, bounds.write_timeout);
     let service = {
-        let activity = Arc::clone(&activity);
+        // One count of references for each request, and one that no other connection touches.
+        let both = Arc::new((front, Arc::clone(&activity)));
         service_fn(move |request| {
-            let (front, activity) = (Arc::clone(&front), Arc::clone(&activity));
-            async move { Ok::<_, Infallible>(front.answer(request, &activity).await) }
+            let both = Arc::clone(&both);
+            async move { Ok::<_, Infallible>(both.0.answer(request, &both.1).await) }
         })
     };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));

@@ -3,7 +3,6 @@
 //! more than hyper itself.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
@@ -37,7 +36,7 @@ impl Front {
     }
 
     /// Answers one request.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, activity: &Arc<Activity>) -> Response {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, activity: &Activity) -> Response {
         let _under_way = activity.begin_request();
         let brings_body = !request.body().is_end_stream();
         let (parts, body) = request.into_parts();

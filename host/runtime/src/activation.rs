@@ -2,12 +2,14 @@
 //! serves it is in [`lifecycle`](crate::lifecycle).
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
 
 use greenroom_core::Address;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::mailbox::Mailbox;
+use crate::life::Life;
+use crate::mailbox::{Mailbox, Refused, Work};
 use crate::shares::Place;
 use crate::view::{ErrorSummary, Lifecycle, TurnSummary};
 
@@ -15,6 +17,7 @@ use crate::view::{ErrorSummary, Lifecycle, TurnSummary};
 pub(crate) struct Activation {
     pub(crate) address: Address,
     pub(crate) mailbox: Mailbox,
+    pub(crate) life: Life,
     pub(crate) status: Mutex<Status>,
     _place: Place,
     born: Instant,
@@ -38,12 +41,52 @@ impl Activation {
         Activation {
             address,
             mailbox: Mailbox::new(mailbox_capacity),
+            life: Life::default(),
             status: Mutex::default(),
             _place: place,
             born: Instant::now(),
             used_ms: AtomicU64::new(0),
             busy: AtomicBool::new(true),
             has_sandbox: AtomicBool::new(false),
+        }
+    }
+
+    /// Gives it `work`, which its own task will do.
+    pub(crate) fn tell(&self, work: Work) -> Result<(), Refused> {
+        self.mailbox.push(work)?;
+        if self.awaits_work() {
+            self.life.wake();
+        }
+        Ok(())
+    }
+
+    /// Gives it `work`; when it is idle, that is begun before this returns. Not for an actor's turn,
+    /// which has the little stack of a sandbox.
+    pub(crate) fn tell_and_lend(&self, work: Work) -> Result<(), Refused> {
+        self.mailbox.push(work)?;
+        if self.awaits_work() {
+            self.life.lend();
+        }
+        Ok(())
+    }
+
+    /// Whether it must be told of what was just queued. A busy one looks into its mailbox again
+    /// before it waits: it stops being busy first, and looks then, and the mailbox's lock orders that
+    /// look before or after the queueing.
+    fn awaits_work(&self) -> bool {
+        !self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Waits until there is something in the mailbox. Only for its own life, which those who give it
+    /// work see to. Cancel safe.
+    pub(crate) async fn arrival(&self) {
+        std::future::poll_fn(|_| if self.mailbox.is_empty() { Poll::Pending } else { Poll::Ready(()) }).await;
+    }
+
+    /// Lets its own task go on with what waits, if somebody lent theirs for one message.
+    pub(crate) async fn give_back(&self) {
+        if self.life.is_lent() && !self.mailbox.is_empty() {
+            tokio::task::yield_now().await;
         }
     }
 

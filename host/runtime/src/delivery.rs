@@ -107,7 +107,7 @@ impl Actor {
             }
             if delivered {
                 // More waits; what came meanwhile goes first.
-                drop(self.activation.mailbox.push(Work::StoredDue));
+                drop(self.activation.tell(Work::StoredDue));
                 return Ok(());
             }
         }

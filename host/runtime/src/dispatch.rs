@@ -19,8 +19,10 @@ use tokio::time::Instant;
 use crate::activation::Activation;
 use crate::committer::{Committed, Committer};
 use crate::idempotency::{Keyed, Requests};
+use crate::life::Life;
 use crate::lifecycle;
 use crate::mailbox::{Call, Refused, Work};
+use crate::patience::within;
 use crate::residency::Residency;
 use crate::scheduler::Scheduler;
 use crate::types::Types;
@@ -98,9 +100,7 @@ impl Dispatch {
         wait: Option<WaitEdge>,
     ) -> Result<Payload, Error> {
         let asked = self.ask(to, message, deadline, depth, wait, None);
-        tokio::time::timeout_at(deadline + REPLY_GRACE, asked)
-            .await
-            .unwrap_or_else(|_| Err(self.timed_out(to)))
+        within(deadline + REPLY_GRACE, asked).await.unwrap_or_else(|_| Err(self.timed_out(to)))
     }
 
     /// Asks an actor and waits for the reply, however long that takes. Dropping the future does not
@@ -115,8 +115,14 @@ impl Dispatch {
         keyed: Option<Box<Keyed>>,
     ) -> Result<Payload, Error> {
         let (reply, replied) = oneshot::channel();
+        let by_an_actor = wait.is_some();
         let call = Call { message, reply, deadline, arrived: Instant::now(), depth, wait, keyed };
-        self.push(to, Work::Call(Box::new(call)))?;
+        let work = Work::Call(Box::new(call));
+        if by_an_actor {
+            self.push(to, work)?;
+        } else {
+            self.deliver(to, work, Activation::tell_and_lend)?;
+        }
         let ended = |_| Err(Error::new(Code::Internal, "the actor's activation ended without a reply"));
         replied.await.unwrap_or_else(ended)
     }
@@ -143,10 +149,19 @@ impl Dispatch {
 
     /// Hands `work` to the activation of `to`, making it when there is none.
     pub(crate) fn push(self: &Arc<Self>, to: &Address, work: Work) -> Result<(), Error> {
+        self.deliver(to, work, Activation::tell)
+    }
+
+    fn deliver(
+        self: &Arc<Self>,
+        to: &Address,
+        work: Work,
+        tell: impl Fn(&Activation, Work) -> Result<(), Refused>,
+    ) -> Result<(), Error> {
         let mut work = work;
         loop {
             let activation = self.find_or_activate(to)?;
-            match activation.mailbox.push(work) {
+            match tell(&activation, work) {
                 Ok(()) => return Ok(()),
                 Err(Refused::Closed(back)) => work = back,
                 Err(Refused::Full) => return Err(mailbox_full(to, activation.mailbox.capacity())),
@@ -169,7 +184,8 @@ impl Dispatch {
             self.activation_count.fetch_add(1, Ordering::Relaxed);
             let activation =
                 Arc::new(Activation::new(address.clone(), settings.limits.mailbox_capacity, place));
-            tokio::spawn(lifecycle::serve(Arc::clone(self), Arc::clone(&activation), settings));
+            let life = lifecycle::serve(Arc::clone(self), Arc::clone(&activation), settings);
+            Life::begin(Arc::clone(&activation), Box::pin(life));
             activation
         });
         Ok(Arc::clone(made.value()))

@@ -8,10 +8,13 @@
 //! that owns it was built on state that never came to be, and must end.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::Poll;
 
+use futures::task::AtomicWaker;
 use greenroom_core::{Error, Payload};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 /// Where a reply goes. Nobody may be listening any more; that is no error.
 pub(crate) type ReplySender = oneshot::Sender<Result<Payload, Error>>;
@@ -37,7 +40,8 @@ impl Held {
 #[derive(Default)]
 pub(crate) struct Gate {
     inner: Mutex<Inner>,
-    failing: Notify,
+    /// Whoever waits for it to fail.
+    failing: AtomicWaker,
 }
 
 #[derive(Default)]
@@ -115,7 +119,7 @@ impl Gate {
             inner.failed.get_or_insert_with(|| error.clone());
             std::mem::take(&mut inner.held)
         };
-        self.failing.notify_one();
+        self.failing.wake();
         for (_, held) in held {
             held.release(Err(error.clone()));
         }
@@ -123,7 +127,11 @@ impl Gate {
 
     /// Waits until it has failed. Cancel safe; for one waiter.
     pub(crate) async fn failing(&self) {
-        self.failing.notified().await;
+        poll_fn(|context| {
+            self.failing.register(context.waker());
+            if self.inner.lock().failed.is_some() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// The number of the last durable write set.

@@ -25,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::dispatch::{Dispatch, REPLY_GRACE, Terms};
 use crate::node::Node;
+use crate::patience::within;
 use crate::turn::{check_payload, stored};
 
 /// Requests with a key that are under way at once; the next is refused with `overloaded`.
@@ -152,7 +153,7 @@ impl Node {
             node.dispatch.ask(&receiver, message, deadline, 0, None, keyed).await.map(Answer::Replied)
         };
         let asked = self.dispatch.once(to, keyed, begin);
-        let Ok(once) = tokio::time::timeout_at(deadline + REPLY_GRACE, asked).await else {
+        let Ok(once) = within(deadline + REPLY_GRACE, asked).await else {
             return Once::refused(self.dispatch.timed_out(to));
         };
         once.and_then(|answer| match answer {

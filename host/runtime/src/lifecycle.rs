@@ -190,6 +190,7 @@ impl Actor {
 
     /// Waits for something to do, or until it has been idle for long enough.
     async fn next(&mut self) -> Next {
+        self.activation.give_back().await;
         loop {
             if self.gate.failure().is_some() {
                 return Next::Abandon;
@@ -220,7 +221,7 @@ impl Actor {
             let wake_at = timer_due.map_or(idle_at, |due| due.min(idle_at));
             self.activation.set_busy(false);
             tokio::select! {
-                () = self.activation.mailbox.arrival() => {}
+                () = self.activation.arrival() => {}
                 () = self.alarm.ring(wake_at) => {}
                 () = self.gate.failing() => {}
             }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use greenroom_core::{Error, Message};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::gate::ReplySender;
@@ -55,10 +55,7 @@ pub(crate) enum Refused {
 }
 
 /// See the [module](self).
-pub(crate) struct Mailbox {
-    inner: Mutex<Inner>,
-    arrived: Notify,
-}
+pub(crate) struct Mailbox(Mutex<Inner>);
 
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools)] // one for each kind of marker
@@ -77,23 +74,22 @@ struct Inner {
 
 impl Mailbox {
     pub(crate) fn new(capacity: usize) -> Self {
-        let inner = Inner { capacity, ..Inner::default() };
-        Mailbox { inner: Mutex::new(inner), arrived: Notify::new() }
+        Mailbox(Mutex::new(Inner { capacity, ..Inner::default() }))
     }
 
     /// From now on so many may wait; what waits already stays.
     pub(crate) fn set_capacity(&self, capacity: usize) {
-        self.inner.lock().capacity = capacity;
+        self.0.lock().capacity = capacity;
     }
 
     /// How many may wait.
     pub(crate) fn capacity(&self) -> usize {
-        self.inner.lock().capacity
+        self.0.lock().capacity
     }
 
-    /// Queues `work`, or says why not.
+    /// Queues `work`, or says why not. It wakes nobody.
     pub(crate) fn push(&self, work: Work) -> Result<(), Refused> {
-        let mut inner = self.inner.lock();
+        let mut inner = self.0.lock();
         if inner.closed {
             return Err(Refused::Closed(work));
         }
@@ -112,14 +108,12 @@ impl Mailbox {
             None => inner.waiting += 1,
         }
         inner.queue.push_back(work);
-        drop(inner);
-        self.arrived.notify_one();
         Ok(())
     }
 
     /// Takes the next thing to do, if there is one.
     pub(crate) fn pop(&self) -> Option<Work> {
-        let mut inner = self.inner.lock();
+        let mut inner = self.0.lock();
         let work = inner.queue.pop_front()?;
         match &work {
             Work::Call(_) | Work::Operation(..) => inner.waiting -= 1,
@@ -131,38 +125,33 @@ impl Mailbox {
         Some(work)
     }
 
-    /// Waits until something has arrived since the last wait. May return early. Cancel safe.
-    pub(crate) async fn arrival(&self) {
-        self.arrived.notified().await;
-    }
-
     /// Takes nothing more, if nothing waits. Says whether it is closed.
     pub(crate) fn close_if_empty(&self) -> bool {
-        let mut inner = self.inner.lock();
+        let mut inner = self.0.lock();
         inner.closed |= inner.queue.is_empty();
         inner.closed
     }
 
     /// Takes nothing more, and gives back what waits.
     pub(crate) fn close(&self) -> VecDeque<Work> {
-        let mut inner = self.inner.lock();
+        let mut inner = self.0.lock();
         inner.closed = true;
         std::mem::take(&mut inner.queue)
     }
 
     /// How many calls and operations wait.
     pub(crate) fn len(&self) -> usize {
-        self.inner.lock().waiting
+        self.0.lock().waiting
     }
 
     /// Whether there is nothing to do.
     pub(crate) fn is_empty(&self) -> bool {
-        self.inner.lock().queue.is_empty()
+        self.0.lock().queue.is_empty()
     }
 
     /// Looks at the calls that wait, in order.
     pub(crate) fn calls<T>(&self, look: impl Fn(&Call) -> T) -> Vec<T> {
-        let inner = self.inner.lock();
+        let inner = self.0.lock();
         inner
             .queue
             .iter()

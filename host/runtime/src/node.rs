@@ -395,7 +395,7 @@ impl Node {
         self.dispatch.each_activation(|activation| {
             if activation.address.actor_type == *actor_type {
                 // Not only deactivated: it may go on, when a message arrives before it has left.
-                drop(activation.mailbox.push(Work::Forget));
+                drop(activation.tell(Work::Forget));
             }
         });
         Ok(())
@@ -415,7 +415,7 @@ impl Node {
     pub async fn drain(&self) {
         self.dispatch.draining.store(true, Ordering::Relaxed);
         let deadline = Instant::now() + self.limits().drain_timeout;
-        self.dispatch.each_activation(|activation| drop(activation.mailbox.push(Work::Deactivate)));
+        self.dispatch.each_activation(|activation| drop(activation.tell(Work::Deactivate)));
         while self.dispatch.activation_count() > 0 && Instant::now() < deadline {
             tokio::time::sleep(DRAIN_LOOK_EVERY).await;
         }

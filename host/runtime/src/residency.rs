@@ -14,11 +14,12 @@ use std::time::Duration;
 use greenroom_core::{ActorType, Error, Limits};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::activation::Activation;
 use crate::dispatch::Dispatch;
 use crate::mailbox::Work;
+use crate::patience::within;
 use crate::shares::{Activations, Asked, Place, SandboxPermit, Sandboxes};
 
 /// Tells the resident memory of the process, in bytes.
@@ -110,7 +111,7 @@ impl Residency {
         if *self.memory_comes_back.borrow() {
             let until = deadline.min(Instant::now() + HELD_BACK_MAX);
             // Either way it goes on: the sender lives as long as this does.
-            drop(timeout_at(until, self.memory_comes_back.subscribe().wait_for(|comes| !comes)).await);
+            drop(within(until, self.memory_comes_back.subscribe().wait_for(|comes| !comes)).await);
         }
         match self.sandboxes.ask(actor_type)? {
             Asked::Given(permit) => Ok(permit),
@@ -198,7 +199,7 @@ impl Dispatch {
         for (_, activation) in &idle[..count] {
             let work = if goes == Goes::Sandboxes { Work::ReleaseSandbox } else { Work::Deactivate };
             // One that has ended meanwhile needs no telling.
-            drop(activation.mailbox.push(work));
+            drop(activation.tell(work));
         }
         count
     }

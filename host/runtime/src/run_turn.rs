@@ -13,10 +13,11 @@ use std::time::Duration;
 use greenroom_core::sandbox::{Accepted, Behavior, Sandbox, Trap};
 use greenroom_core::store::WriteSet;
 use greenroom_core::{Code, Error, Failure, Message, Method, Payload, Source};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::dispatch::timed_out;
 use crate::lifecycle::{Actor, Ended, LiveSandbox};
+use crate::patience::within;
 use crate::turn::{Turn, check_payload};
 use crate::types::Version;
 use crate::view::{ErrorSummary, TurnSummary};
@@ -92,7 +93,7 @@ impl Actor {
     }
 
     async fn behavior(&mut self, version: &Version, deadline: Instant) -> Result<Arc<dyn Behavior>, Error> {
-        timeout_at(deadline, self.dispatch.types.behavior(version))
+        within(deadline, self.dispatch.types.behavior(version))
             .await
             .map_err(|_| timed_out(&self.activation.address, &self.settings.limits))?
     }
@@ -108,10 +109,10 @@ impl Actor {
         let host = Arc::clone(turn) as _;
         let ran = match accepted {
             Accepted::Message(message) => {
-                let received = timeout_at(turn.deadline, live.sandbox.receive(host, message));
+                let received = within(turn.deadline, live.sandbox.receive(host, message));
                 received.await.map(|answer| answer.map(|answer| answer.map_err(Error::from)))
             }
-            Accepted::Method(call) => timeout_at(turn.deadline, live.sandbox.call(host, call)).await,
+            Accepted::Method(call) => within(turn.deadline, live.sandbox.call(host, call)).await,
         };
         let payload = match ran {
             Err(_elapsed) => return Err(timed_out(&turn.me, &turn.settings.limits)),
@@ -158,7 +159,7 @@ impl Actor {
         let actor_type = &self.activation.address.actor_type;
         let permit = self.dispatch.residency.sandbox(actor_type, deadline).await?;
         let turn = self.turn(deadline, depth, None);
-        let made = timeout_at(deadline, self.instantiate(&*behavior, &version, &turn)).await;
+        let made = within(deadline, self.instantiate(&*behavior, &version, &turn)).await;
         turn.log.finish(&turn.me);
         let sandbox = match made {
             Err(_elapsed) => return Err(timed_out(&turn.me, &turn.settings.limits)),
@@ -207,7 +208,7 @@ impl Actor {
         let Some(mut live) = self.sandbox.take() else { return Ended::GoesOn };
         let deadline = Instant::now() + self.settings.limits.turn_timeout;
         let turn = self.turn(deadline, 0, None);
-        let deactivated = timeout_at(deadline, live.sandbox.deactivate(Arc::clone(&turn) as _)).await;
+        let deactivated = within(deadline, live.sandbox.deactivate(Arc::clone(&turn) as _)).await;
         turn.log.finish(&turn.me);
         match deactivated {
             Ok(Ok(())) => drop(self.submit(turn.settle()).await),

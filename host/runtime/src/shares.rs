@@ -17,6 +17,8 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::patience::within;
+
 /// How many activations a type may have for each that is still free.
 const PER_FREE: usize = 9;
 
@@ -171,7 +173,7 @@ impl Sandboxes {
         receiver: oneshot::Receiver<SandboxPermit>,
         deadline: Instant,
     ) -> Result<SandboxPermit, Error> {
-        match tokio::time::timeout_at(deadline, receiver).await {
+        match within(deadline, receiver).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(Error::new(
                 Code::Overloaded,

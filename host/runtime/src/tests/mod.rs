@@ -4,6 +4,7 @@
 mod dead_letters;
 mod gate;
 mod idempotent;
+mod lending;
 mod lifecycle;
 mod messaging;
 mod scheduled;
