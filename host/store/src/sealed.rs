@@ -95,7 +95,9 @@ impl<W: Write> Unsealing<W> {
         let digest = Digest::from_bytes(self.hash.finalize().into());
         match seal.strip_prefix(SEAL_VERSION) {
             None => Err(NotABackup::Newer),
-            Some(line) if line == format!("{digest}\n") => Ok((Whole { digest, bytes: self.bytes }, self.inner)),
+            Some(line) if line == format!("{digest}\n") => {
+                Ok((Whole { digest, bytes: self.bytes }, self.inner))
+            }
             Some(_) => Err(NotABackup::Damaged),
         }
     }
