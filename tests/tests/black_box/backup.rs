@@ -319,7 +319,8 @@ async fn a_backup_that_finds_no_room_says_so() -> anyhow::Result<()> {
     let mut command = Command::new(guests::host_binary()?);
     command.args(["backup", "-"]).env("GREENROOM_HOST", host.base()).stdin(Stdio::null());
     command.stdout(std::fs::OpenOptions::new().write(true).open("/dev/full")?);
-    let output = command.kill_on_drop(true).output().await?;
+    let running = command.stderr(Stdio::piped()).kill_on_drop(true).spawn()?;
+    let output = running.wait_with_output().await?;
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("No space left") && said.contains("throw it away"), "{said}");
