@@ -328,6 +328,17 @@ impl From<StoreError> for Error {
 /// Answers of a [`Store`].
 pub type StoreResult<T> = Result<T, StoreError>;
 
+/// A copy of everything durable, to be read from its beginning to its end. Dropped, it takes no room
+/// any more.
+#[async_trait]
+pub trait Backup: Send + Sync {
+    /// How many bytes it has.
+    fn bytes(&self) -> u64;
+
+    /// The next bytes; none at its end.
+    async fn read(&mut self) -> StoreResult<Bytes>;
+}
+
 /// What [`Store::undeploy`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undeployed {
@@ -468,6 +479,10 @@ pub trait Store: Send + Sync + 'static {
     /// Removes an actor type, its versions, its settings and its actors' idempotency records; with `purge`,
     /// all that its actors have stored too.
     async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed>;
+
+    /// Begins a backup: a copy of everything as it is between two commits, after every one that was
+    /// over before this was called. Nobody calls this while another copy is made or read.
+    async fn backup(&self) -> StoreResult<Box<dyn Backup>>;
 
     /// Whether the store answers.
     async fn check(&self) -> StoreResult<()>;

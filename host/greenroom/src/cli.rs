@@ -43,11 +43,32 @@ pub(crate) enum Command {
     /// Compile one component from stdin; started by the host itself.
     #[command(hide = true)]
     CompileComponent,
+    /// Make a data directory of a backup.
+    #[command(
+        long_about = RESTORE_ABOUT,
+        after_long_help = "Examples:
+  greenroom restore greenroom-2026-01-31.backup --data /var/lib/greenroom
+  zstd -d < greenroom.backup.zst | greenroom restore - --data ./restored"
+    )]
+    Restore {
+        /// The backup; `-` reads it from stdin
+        file: PathBuf,
+        /// The data directory to make: empty, or not there
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
     #[command(flatten)]
     Project(ProjectCommand),
     #[command(flatten)]
     Client(ClientCommand),
 }
+
+const RESTORE_ABOUT: &str = "Make a data directory of a backup.
+
+Nothing is overwritten: a directory that has data, or that a host uses, is refused, and so is a file that is not \
+whole, is damaged, or is of a newer Greenroom. Start a host on the directory with `greenroom serve --data DIR`.
+
+Don't let the host that was backed up and the restored one both run: what was due is sent by both.";
 
 const NEW_ABOUT: &str = "Make a project for an actor.
 
@@ -252,6 +273,14 @@ pub(crate) enum DeadLetterCommand {
         connection: Connection,
     },
 }
+
+const BACKUP_ABOUT: &str = "Copy everything durable of a host, while it goes on, into one file.
+
+In it is all that was acknowledged before the command began: state, mailboxes, reminders, dead letters, \
+idempotency records, components, versions and settings, all as they were at one moment. It is written to \
+FILE.partial, checked against its seal, and only then becomes FILE.
+
+`greenroom restore` makes a data directory of it. docs/backup.md says what is not in it.";
 
 /// The commands that talk to a host.
 #[derive(Subcommand, Debug)]
@@ -468,6 +497,26 @@ pub(crate) enum ClientCommand {
     /// Show what a host is and whether it takes work.
     #[command(after_long_help = "Example:\n  greenroom status --host http://127.0.0.1:7070")]
     Status {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Copy everything durable of a host, while it goes on, into one file.
+    #[command(
+        long_about = BACKUP_ABOUT,
+        after_long_help = "Examples:
+  greenroom backup greenroom-$(date +%F).backup
+  greenroom backup - | zstd > greenroom.backup.zst
+  greenroom backup before-upgrade.backup --data /var/lib/greenroom"
+    )]
+    Backup {
+        /// The file to make; `-` writes to stdout
+        file: PathBuf,
+        /// Take the place of a file of that name
+        #[arg(long)]
+        force: bool,
+        /// The data directory of a host that is stopped, instead of asking one that runs
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
         #[command(flatten)]
         connection: Connection,
     },

@@ -9,6 +9,7 @@ mod client;
 mod logging;
 mod process;
 mod project;
+mod restore;
 mod serve;
 mod settings;
 mod units;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         // The compiling child: no runtime, no log, nothing but its work.
         Command::CompileComponent => greenroom_sandbox::compile_component_child(),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Restore { file, data } => restore::run(&file, &data),
         Command::Project(command) => project::run(command),
         Command::Client(command) => client::run(command),
     }

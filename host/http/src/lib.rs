@@ -13,6 +13,7 @@
 
 mod actor_types;
 mod actors;
+mod backup;
 mod body;
 mod call;
 mod config;

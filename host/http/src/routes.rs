@@ -14,12 +14,13 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tower::Service as _;
 
+use crate::backup::Pace;
 use crate::body::BodyReader;
 use crate::config::{About, Bounds};
 use crate::path::MethodPath;
 use crate::problem::Problem;
 use crate::{
-    actor_types, actors, call, dead_letters, errors, node, openapi, reminders, state, type_settings,
+    actor_types, actors, backup, call, dead_letters, errors, node, openapi, reminders, state, type_settings,
 };
 
 /// What a handler returns.
@@ -31,6 +32,8 @@ pub(crate) struct Api {
     pub(crate) node: Node,
     /// Reads bodies within their bounds.
     pub(crate) bodies: BodyReader,
+    /// How long a backup may take to be read, by its bytes.
+    pub(crate) backups: Pace,
     /// What the host says of itself.
     pub(crate) about: About,
     /// When it began to serve.
@@ -40,7 +43,13 @@ pub(crate) struct Api {
 impl Api {
     /// An API in front of `node`.
     pub(crate) fn new(node: Node, bounds: &Bounds, about: About) -> Self {
-        Api { node, bodies: BodyReader::new(bounds), about, started: Instant::now() }
+        Api {
+            node,
+            bodies: BodyReader::new(bounds),
+            backups: Pace::new(bounds),
+            about,
+            started: Instant::now(),
+        }
     }
 
     /// The bounds in force on the node.
@@ -120,6 +129,7 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/dead-letters/{id}/payload", get(dead_letters::payload))
         .route("/v1/dead-letters/{id}/retry", post(dead_letters::retry))
         .route("/v1/node", get(node::describe))
+        .route("/v1/backup", get(backup::download))
         .route("/healthz", get(node::alive))
         .route("/readyz", get(node::ready))
         .route("/errors", get(errors::all))

@@ -13,7 +13,7 @@ use greenroom_core::store::{MailChange, Store, StoreError, StoredMessage, WriteS
 use greenroom_core::{
     Address, Clock, Code, Error, Limits, Message, MessageIdGenerator, Payload, SettingsInForce, Timestamp,
 };
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::activation::Activation;
@@ -49,6 +49,8 @@ pub(crate) struct Dispatch {
     pub(crate) requests: Requests,
     pub(crate) draining: AtomicBool,
     pub(crate) broken: watch::Sender<Option<Error>>,
+    /// One permit: whoever has it makes a backup.
+    pub(crate) backups: Arc<Semaphore>,
     activations: DashMap<Address, Arc<Activation>, ahash::RandomState>,
     activation_count: AtomicUsize,
     /// Stored messages that wait, by recipient, as far as they were sent since the node started.
@@ -83,6 +85,7 @@ impl Dispatch {
             requests: Requests::default(),
             draining: AtomicBool::new(false),
             broken: watch::Sender::new(None),
+            backups: Arc::new(Semaphore::new(1)),
             activations: DashMap::default(),
             activation_count: AtomicUsize::new(0),
             backlog: DashMap::default(),

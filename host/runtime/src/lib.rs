@@ -12,6 +12,7 @@
 
 mod activation;
 mod alarm;
+mod backup;
 mod changes;
 mod committer;
 mod dead_letters;
@@ -39,6 +40,7 @@ mod types;
 mod view;
 mod waits;
 
+pub use backup::Backup;
 pub use dead_letters::DeadLetterQuery;
 pub use idempotency::Once;
 pub use node::{Config, Node, Parts};

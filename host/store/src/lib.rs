@@ -9,9 +9,10 @@
 
 pub mod contract;
 mod model;
+pub mod sealed;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 
 pub use model::{CommitFault, HeldCommits, ModelStore};
-pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
+pub use sqlite::{DirectoryBackup, OpenError, RestoreError, SqliteOptions, SqliteStore, restore};

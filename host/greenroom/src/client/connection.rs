@@ -41,6 +41,16 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
 }
 
+type Response = ureq::http::Response<ureq::Body>;
+
+/// An answer that is read as it comes.
+pub(super) struct Stream {
+    /// How many bytes it has, as the host says.
+    pub(super) bytes: Option<u64>,
+    /// They.
+    pub(super) reader: Box<dyn Read>,
+}
+
 impl Request {
     /// A request without a body.
     pub(super) fn new(method: &'static str, path: impl Into<String>) -> Self {
@@ -111,7 +121,26 @@ impl Host {
         self.run(request, SendBody::from_owned_reader(body))
     }
 
+    /// Asks for something large, which is read as it comes.
+    pub(super) fn ask_for_stream(&self, request: Request) -> Result<Stream, Failure> {
+        let mut response = self.send(request, ())?;
+        if response.status().as_u16() >= 400 {
+            return Err(self.refusal(&mut response));
+        }
+        let bytes = response.body().content_length();
+        let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
+        Ok(Stream { bytes, reader: Box::new(reader) })
+    }
+
     fn run(&self, request: Request, body: impl ureq::AsSendBody) -> Result<Reply, Failure> {
+        let mut response = self.send(request, body)?;
+        if response.status().as_u16() >= 400 {
+            return Err(self.refusal(&mut response));
+        }
+        Ok(Reply { status: response.status().as_u16(), body: self.body(&mut response)? })
+    }
+
+    fn send(&self, request: Request, body: impl ureq::AsSendBody) -> Result<Response, Failure> {
         let mut building = ureq::http::Request::builder()
             .method(request.method)
             .uri(format!("{}{}", self.url, request.path));
@@ -124,18 +153,25 @@ impl Host {
         }
         let built =
             building.body(body).map_err(|error| Failure::Usage(format!("no valid request: {error}")))?;
-        let unreachable =
-            |error: ureq::Error| Failure::Unreachable { host: self.url.clone(), why: error.to_string() };
-        let mut response = self.agent.run(built).map_err(unreachable)?;
-        let status = response.status().as_u16();
+        self.agent.run(built).map_err(|error| self.unreachable(&error))
+    }
+
+    fn body(&self, response: &mut Response) -> Result<Vec<u8>, Failure> {
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+        body.map_err(|error| self.unreachable(&error))
+    }
+
+    fn refusal(&self, response: &mut Response) -> Failure {
         let retry_after =
             response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let body =
-            response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec().map_err(unreachable)?;
-        if status < 400 {
-            return Ok(Reply { status, body });
+        match self.body(response) {
+            Ok(body) => Refusal::parse(response.status().as_u16(), &body, retry_after)
+                .map_or(Failure::NotGreenroom, |refusal| Failure::Refused(Box::new(refusal))),
+            Err(failure) => failure,
         }
-        Err(Refusal::parse(status, &body, retry_after)
-            .map_or(Failure::NotGreenroom, |refusal| Failure::Refused(Box::new(refusal))))
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        Failure::Unreachable { host: self.url.clone(), why: error.to_string() }
     }
 }

@@ -20,6 +20,8 @@ pub(super) enum Failure {
     Refused(Box<Refusal>),
     /// Something answered, but not as a Greenroom host does.
     NotGreenroom,
+    /// It came to nothing on this side; the text says what to do next.
+    Local(String),
     /// Our output is no longer read.
     NobodyReads,
 }
@@ -40,7 +42,7 @@ impl Failure {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Failure::NobodyReads => 0,
-            Failure::Refused(_) | Failure::NotGreenroom => 1,
+            Failure::Refused(_) | Failure::NotGreenroom | Failure::Local(_) => 1,
             Failure::Usage(_) => 2,
             Failure::Unreachable { .. } => 3,
         }
@@ -85,7 +87,7 @@ impl Refusal {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Usage(reason) => write!(f, "error: {reason}"),
+            Failure::Usage(reason) | Failure::Local(reason) => write!(f, "error: {reason}"),
             Failure::Unreachable { host, why } => write!(
                 f,
                 "error: can't reach {host}: {why}\n  next: start one with `greenroom serve`, or name another with --host"

@@ -1,5 +1,6 @@
 //! The commands that talk to a host over HTTP, one function each.
 
+mod backup;
 mod connection;
 mod dead_letters;
 mod failure;
@@ -76,6 +77,9 @@ fn dispatch(command: ClientCommand) -> Done {
             done(&connection, Request::new("DELETE", actor_path(&actor)), "deleted")
         }
         ClientCommand::Status { connection } => status(&connection),
+        ClientCommand::Backup { file, force, data, connection } => {
+            backup::run(&file, force, data.as_deref(), &connection)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! A check panics with what was expected. Each gets a store with nothing in it.
 
 mod actors;
+mod backup;
 mod due;
 mod mail;
 mod records;
@@ -62,6 +63,8 @@ pub async fn check<S: Store>(empty: impl AsyncFn() -> S) {
     types::any_kept_version_can_be_activated(&empty().await).await;
     types::old_versions_go_but_never_the_one_to_go_back_to(&empty().await).await;
     types::settings_come_back_as_they_were(&empty().await).await;
+
+    backup::a_backup_comes_whole_and_changes_nothing(&empty().await).await;
 
     let store = empty().await;
     store.check().await.expect("an open store answers");

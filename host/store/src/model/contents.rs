@@ -16,7 +16,7 @@ use greenroom_core::{
 };
 
 /// All that one actor has stored.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Actor {
     state: BTreeMap<String, Bytes>,
     mailbox: BTreeMap<MailKey, StoredMessage>,
@@ -47,7 +47,7 @@ impl Actor {
 }
 
 /// Everything.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Contents {
     actors: BTreeMap<Address, Actor>,
     dead_letters: BTreeMap<MessageId, DeadLetter>,

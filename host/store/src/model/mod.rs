@@ -11,8 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use greenroom_core::store::{
-    ActorTypeRecord, DeadLetter, DeadLetterSummary, Due, Mail, MailKey, Store, StoreError, StoreResult,
-    StoredActor, StoredMessage, StoredSummary, Undeployed, WriteSet,
+    ActorTypeRecord, Backup, DeadLetter, DeadLetterSummary, Due, Mail, MailKey, Store, StoreError,
+    StoreResult, StoredActor, StoredMessage, StoredSummary, Undeployed, WriteSet,
 };
 use greenroom_core::{
     ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
@@ -113,6 +113,24 @@ impl ModelStore {
     fn write<T>(&self, write: impl FnOnce(&mut Contents) -> T) -> StoreResult<T> {
         self.shared.faults.check()?;
         Ok(write(&mut self.shared.contents.lock()))
+    }
+}
+
+/// A backup of the model.
+struct TextBackup {
+    bytes: u64,
+    left: Bytes,
+}
+
+#[async_trait]
+impl Backup for TextBackup {
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    async fn read(&mut self) -> StoreResult<Bytes> {
+        let some = self.left.len().min(1_000);
+        Ok(self.left.split_to(some))
     }
 }
 
@@ -265,6 +283,12 @@ impl Store for ModelStore {
 
     async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed> {
         self.write(|contents| contents.undeploy(actor_type, purge))
+    }
+
+    /// A text that tells everything. Nothing can be made of it again.
+    async fn backup(&self) -> StoreResult<Box<dyn Backup>> {
+        let text = self.read(|contents| format!("{contents:?}"))?;
+        Ok(Box::new(TextBackup { bytes: text.len() as u64, left: text.into() }))
     }
 
     async fn check(&self) -> StoreResult<()> {

@@ -67,3 +67,13 @@ pub(super) async fn reader(file: &Path, busy_timeout: Duration) -> sqlx::Result<
 pub(super) async fn recovering(file: &Path, busy_timeout: Duration) -> sqlx::Result<SqliteConnection> {
     SqliteConnection::connect_with(&base(file, busy_timeout)).await
 }
+
+/// A connection that copies the database into another file, which may be lost with the process.
+pub(super) async fn copying(file: &Path, busy_timeout: Duration) -> sqlx::Result<SqliteConnection> {
+    let connect = base(file, busy_timeout)
+        .read_only(true)
+        .synchronous(SqliteSynchronous::Off)
+        .pragma("cache_size", format!("-{READER_CACHE_KIB}"))
+        .thread_name(|_| "store-backup".into());
+    SqliteConnection::connect_with(&connect).await
+}

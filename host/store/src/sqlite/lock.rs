@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::open::OpenError;
 
-const LOCK_FILE: &str = "greenroom.lock";
+pub(super) const LOCK_FILE: &str = "greenroom.lock";
 /// More than any holder writes of itself.
 const HOLDER_BYTES_MAX: u64 = 1_024;
 
@@ -37,17 +37,29 @@ impl DirectoryLock {
             .map_err(failed)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                let mut holder = String::new();
-                // What can't be read is only less to tell.
-                let _ = file.take(HOLDER_BYTES_MAX).read_to_string(&mut holder);
-                return Err(OpenError::InUse { path: data_dir.into(), holder: described(&holder) });
-            }
+            Err(Errno::WOULDBLOCK) => return Err(in_use(data_dir, file)),
             Err(errno) => return Err(failed(errno.into())),
         }
         write_holder(&mut file).map_err(failed)?;
         Ok(DirectoryLock { _file: file })
     }
+
+    /// Refuses when a host has `data_dir`, and changes nothing there.
+    pub(super) fn look(data_dir: &Path) -> Result<(), OpenError> {
+        // Without the file nobody has it; what can't be opened is told by whoever takes the lock.
+        let Ok(file) = File::open(data_dir.join(LOCK_FILE)) else { return Ok(()) };
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Err(Errno::WOULDBLOCK) => Err(in_use(data_dir, file)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn in_use(data_dir: &Path, file: File) -> OpenError {
+    let mut holder = String::new();
+    // What can't be read is only less to tell.
+    let _ = file.take(HOLDER_BYTES_MAX).read_to_string(&mut holder);
+    OpenError::InUse { path: data_dir.into(), holder: described(&holder) }
 }
 
 fn write_holder(file: &mut File) -> io::Result<()> {

@@ -6,6 +6,7 @@
 //! [`StoreError::Broken`](greenroom_core::store::StoreError::Broken).
 
 mod actors;
+mod backup;
 mod changes;
 mod commit;
 mod connect;
@@ -16,6 +17,7 @@ mod open;
 mod query;
 mod readers;
 mod records;
+mod restore;
 mod rows;
 mod statement;
 mod types;
@@ -30,8 +32,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use greenroom_core::store::{
-    ActorTypeRecord, DeadLetter, DeadLetterSummary, Due, Mail, MailKey, Store, StoreResult, StoredActor,
-    StoredMessage, StoredSummary, Undeployed, WriteSet,
+    ActorTypeRecord, Backup, DeadLetter, DeadLetterSummary, Due, Mail, MailKey, Store, StoreResult,
+    StoredActor, StoredMessage, StoredSummary, Undeployed, WriteSet,
 };
 use greenroom_core::{
     ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
@@ -39,14 +41,18 @@ use greenroom_core::{
 };
 use sqlx::sqlite::SqliteRow;
 
+pub use backup::DirectoryBackup;
+use backup::Source;
 use failure::Health;
 pub use open::{OpenError, SqliteOptions};
 use readers::Readers;
+pub use restore::{RestoreError, restore};
 use statement::Value;
 use writer::Writer;
 
 /// The durable things of a host, in SQLite.
 pub struct SqliteStore {
+    database: Source,
     health: Arc<Health>,
     readers: Readers,
     writer: Writer,
@@ -62,6 +68,7 @@ impl SqliteStore {
         let opened = open::open(data_dir, options).await?;
         let health = Arc::new(Health::default());
         Ok(SqliteStore {
+            database: Source::new(data_dir, options),
             readers: Readers::new(opened.readers),
             writer: Writer::new(opened.writer, opened.lock, Arc::clone(&health)),
             health,
@@ -232,6 +239,12 @@ impl Store for SqliteStore {
 
     async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed> {
         self.remove_type(actor_type, purge).await
+    }
+
+    async fn backup(&self) -> StoreResult<Box<dyn Backup>> {
+        self.health.check()?;
+        let copy = self.database.copy().await.map_err(|error| error.met_by(&self.health))?;
+        Ok(Box::new(copy))
     }
 
     async fn check(&self) -> StoreResult<()> {

@@ -10,10 +10,10 @@ use std::time::Duration;
 use sqlx::sqlite::SqliteConnection;
 
 use super::lock::DirectoryLock;
-use super::{connect, failure, inspect};
+use super::{backup, connect, failure, inspect};
 
-const DATABASE_FILE: &str = "greenroom.db";
-const LOG_FILE: &str = "greenroom.db-wal";
+pub(super) const DATABASE_FILE: &str = "greenroom.db";
+pub(super) const LOG_FILE: &str = "greenroom.db-wal";
 
 /// How a [`SqliteStore`](super::SqliteStore) is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +159,7 @@ pub(super) struct Opened {
 pub(super) async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> {
     make_directory(data_dir)?;
     let lock = DirectoryLock::take(data_dir)?;
+    backup::remove_leftovers(data_dir)?;
     let file = data_dir.join(DATABASE_FILE);
     let size = bytes_of(&file)?;
     if size == 0 {
@@ -184,7 +185,7 @@ pub(super) async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Ope
     Ok(Opened { writer, readers, lock })
 }
 
-fn make_directory(data_dir: &Path) -> Result<(), OpenError> {
+pub(super) fn make_directory(data_dir: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::Directory { path: data_dir.into(), source };
     if data_dir.is_dir() {
         return Ok(());
@@ -208,13 +209,13 @@ fn make_file(data_dir: &Path, file: &Path) -> Result<(), OpenError> {
     sync_directory(data_dir)
 }
 
-fn sync_directory(path: &Path) -> Result<(), OpenError> {
+pub(super) fn sync_directory(path: &Path) -> Result<(), OpenError> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
         .map_err(|source| OpenError::Directory { path: path.into(), source })
 }
 
-fn bytes_of(file: &Path) -> Result<u64, OpenError> {
+pub(super) fn bytes_of(file: &Path) -> Result<u64, OpenError> {
     match fs::metadata(file) {
         Ok(metadata) => Ok(metadata.len()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),

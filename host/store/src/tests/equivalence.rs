@@ -271,6 +271,10 @@ proptest! {
                     assert_same(&sqlite, &model).await;
                 }
             }
+            let backup = super::backup::read_all(&mut *sqlite.backup().await.unwrap()).await;
+            let copy = directory.path().join("copy");
+            crate::restore(&backup[..], &copy).await.unwrap();
+            assert_same(&open(&copy).await, &model).await;
             sqlite.close().await;
             let reopened = open(directory.path()).await;
             assert_same(&reopened, &model).await;

@@ -24,6 +24,7 @@ async fn sqlite_keeps_the_contract() {
     .await;
 }
 
+mod backup;
 mod equivalence;
 mod failures;
 mod opening;

@@ -1,0 +1,69 @@
+//! `GET /v1/backup`: everything durable, copied while the host goes on.
+//!
+//! The length is said before, and the bytes end with a seal, so that nobody takes a part for the whole.
+//! A reader who falls behind the pace of a request's body is let go: the copy takes room as long as it is
+//! read, and the next backup waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::IntoResponse as _;
+use bytes::Bytes;
+use futures::stream;
+use greenroom_core::{Code, Error};
+use greenroom_runtime::Backup;
+use http::Uri;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use tokio::time::Instant;
+
+use crate::config::Bounds;
+use crate::query;
+use crate::routes::{Answer, Api};
+
+/// The media type of SQLite databases, of which a backup is one.
+const MEDIA_TYPE: &str = "application/vnd.sqlite3";
+
+/// How fast a backup must be read.
+pub(crate) struct Pace {
+    timeout: Duration,
+    bytes_per_second: u64,
+}
+
+impl Pace {
+    /// That of a request's body.
+    pub(crate) fn new(bounds: &Bounds) -> Self {
+        Pace { timeout: bounds.body_timeout, bytes_per_second: bounds.body_bytes_per_second.max(1) }
+    }
+
+    /// When so many bytes must have been read.
+    fn deadline(&self, bytes: u64) -> Instant {
+        Instant::now() + self.timeout + Duration::from_secs(bytes / self.bytes_per_second)
+    }
+}
+
+/// Handles the route.
+pub(crate) async fn download(State(api): State<Arc<Api>>, uri: Uri) -> Answer {
+    query::none(&uri)?;
+    let backup = api.node.backup().await?;
+    let headers = [
+        (CONTENT_TYPE, MEDIA_TYPE.to_owned()),
+        (CONTENT_LENGTH, backup.bytes().to_string()),
+        (CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    let deadline = api.backups.deadline(backup.bytes());
+    let parts = stream::try_unfold(backup, move |backup| next(backup, deadline));
+    Ok((headers, Body::from_stream(parts)).into_response())
+}
+
+/// The next part of a body; an error cuts the reply off, short of the length that was said.
+async fn next(mut backup: Backup, deadline: Instant) -> Result<Option<(Bytes, Backup)>, Error> {
+    let read = if Instant::now() < deadline {
+        backup.read().await
+    } else {
+        Err(Error::new(Code::RequestTimeout, "it was read more slowly than http.body_bytes_per_second"))
+    };
+    let bytes = read.inspect_err(|error| tracing::warn!(error = error.detail, "a backup was cut off"))?;
+    Ok((!bytes.is_empty()).then_some((bytes, backup)))
+}
