@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 pub struct Settings {
     limits: Vec<(String, String)>,
     environment: Vec<(String, String)>,
+    has_fail_points: bool,
 }
 
 impl Settings {
@@ -23,6 +24,17 @@ impl Settings {
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// With a host that can be made to fail, and what it does where: see `greenroom_core::fail_point`.
+    #[must_use]
+    pub fn fail_points(self, plans: &str) -> Self {
+        Settings { has_fail_points: true, ..self.variable("FAILPOINTS", plans) }
+    }
+
+    /// Whether the host is one that can be made to fail.
+    pub fn has_fail_points(&self) -> bool {
+        self.has_fail_points
     }
 
     /// The environment variables of the host.

@@ -181,10 +181,14 @@ impl Drop for Host {
 
 /// The command line of a host, for a test that looks at how it fails to start.
 pub fn serve_command(data: &Path) -> anyhow::Result<Command> {
-    let mut command = Command::new(guests::host_binary()?);
+    Ok(serve_command_of(&guests::host_binary()?, data))
+}
+
+fn serve_command_of(program: &Path, data: &Path) -> Command {
+    let mut command = Command::new(program);
     command.arg("serve").arg("--data").arg(data).args(["--listen", "127.0.0.1:0"]);
     command.stdin(Stdio::null()).kill_on_drop(true);
-    Ok(command)
+    command
 }
 
 async fn spawn(directory: &Path, settings: &Settings) -> anyhow::Result<(Child, String)> {
@@ -196,7 +200,9 @@ async fn spawn(directory: &Path, settings: &Settings) -> anyhow::Result<(Child, 
     let output_path = directory.join("host.out");
     let output = File::create(&output_path)?;
 
-    let mut command = serve_command(&directory.join("data"))?;
+    let program =
+        if settings.has_fail_points() { guests::host_with_fail_points()? } else { guests::host_binary()? };
+    let mut command = serve_command_of(&program, &directory.join("data"));
     command.envs(settings.environment().iter().map(|(name, value)| (name, value)));
     command.arg("--config").arg(&config).stdout(output).stderr(log);
     // Its own group: what stops the test or the demo from the keyboard does not stop the host.

@@ -10,6 +10,7 @@ pub mod address;
 pub mod clock;
 pub mod component;
 pub mod error;
+pub mod fail_point;
 pub mod idempotency;
 pub mod limits;
 pub mod message;
@@ -22,6 +23,7 @@ pub use address::{ActorId, ActorType, Address, InvalidName, Method};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use component::{ComponentInfo, Digest};
 pub use error::{Code, Error, Retry, Source};
+pub use fail_point::FailPoint;
 pub use idempotency::{IdempotencyKey, IdempotencyRecord};
 pub use limits::Limits;
 pub use message::{

@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
-use greenroom_core::Code;
+use greenroom_core::{Code, FailPoint};
 use http::Request;
 use http::request::Parts;
 use hyper::body::{Body as _, Incoming};
@@ -47,6 +47,7 @@ impl Front {
         if brings_body && response.status().as_u16() >= 400 {
             activity.refuse_a_body();
         }
+        FailPoint::ReplyLeaves.reach();
         response
     }
 

@@ -5,10 +5,12 @@
 //! submits is committed in the order submitted, and what follows a commit (recipients and the
 //! scheduler are told of what was stored, then gates open) is over before the next one begins.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use greenroom_core::store::{Store, StoreError, WriteSet};
-use greenroom_core::{Address, Code, Error};
+use greenroom_core::{Address, Code, Error, FailPoint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::gate::Gate;
@@ -29,7 +31,7 @@ struct Submission {
 }
 
 /// What is told after a commit: see [`Committer::start`].
-pub(crate) trait Committed: Send + 'static {
+pub(crate) trait Committed: Send + Sync + 'static {
     /// The write sets are durable; their replies are still held. Must not block.
     fn committed(&self, write_set: &WriteSet);
     /// The store did not say that they are; when it is broken, it will take nothing more.
@@ -47,7 +49,12 @@ impl Committer {
     /// committed.
     pub(crate) fn start(store: Arc<dyn Store>, after: impl Committed) -> Self {
         let (sender, receiver) = mpsc::channel(BATCH_WRITE_SETS_MAX);
-        tokio::spawn(run(store, receiver, after));
+        tokio::spawn(async move {
+            if AssertUnwindSafe(run(store, receiver, &after)).catch_unwind().await.is_err() {
+                // Nothing can be written any more, and nobody would ever hear of it.
+                after.failed(&StoreError::Broken("the committer panicked".into()));
+            }
+        });
         Committer { sender, room: Arc::new(Semaphore::new(BYTES_ON_THE_WAY_MAX)) }
     }
 
@@ -100,7 +107,7 @@ fn write_set_bytes(write_set: &WriteSet) -> usize {
     state.chain(sends).chain(reminders).chain(kept).sum()
 }
 
-async fn run(store: Arc<dyn Store>, mut receiver: mpsc::Receiver<Submission>, after: impl Committed) {
+async fn run(store: Arc<dyn Store>, mut receiver: mpsc::Receiver<Submission>, after: &impl Committed) {
     let mut gathered = Vec::with_capacity(BATCH_WRITE_SETS_MAX);
     let mut write_sets = Vec::with_capacity(BATCH_WRITE_SETS_MAX);
     let mut gates: Vec<(Arc<Gate>, u64)> = Vec::with_capacity(BATCH_WRITE_SETS_MAX);
@@ -114,13 +121,16 @@ async fn run(store: Arc<dyn Store>, mut receiver: mpsc::Receiver<Submission>, af
                 rooms.push(submission.room);
             }
         }
+        FailPoint::BatchGathered.reach();
         match store.commit(&write_sets).await {
             Ok(()) => {
                 for write_set in &write_sets {
                     after.committed(write_set);
                 }
+                FailPoint::BatchTold.reach();
                 for (gate, sequence) in &gates {
                     gate.open(*sequence);
+                    FailPoint::GateOpened.reach();
                 }
             }
             Err(error) => {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_core::store::{DeadLetter, MailChange, MailKey, Reminder, StoredMessage, WriteSet};
-use greenroom_core::{Address, Error, Limits, Message, Origin, Source, Timestamp};
+use greenroom_core::{Address, Error, FailPoint, Limits, Message, Origin, Source, Timestamp};
 use rand::Rng as _;
 use tokio::time::Instant;
 
@@ -80,6 +80,7 @@ impl Actor {
         loop {
             let page = self.dispatch.store.mail(&self.activation.address, now, after, BATCH).await?;
             after = page.messages.last().map(StoredMessage::key);
+            FailPoint::MailRead.reach();
             let mut delivered = false;
             for stored in page.messages {
                 let lane = lane(&stored.message.origin).cloned();
@@ -126,7 +127,9 @@ impl Actor {
             }
             Err(error) => self.failed_delivery(stored, &error).await,
         };
+        FailPoint::DeliveryTurnOver.reach();
         let sequence = self.submit(write_set).await;
+        FailPoint::DeliverySettled.reach();
         self.settled.insert(key, Settled { sequence, holds: delivered == Delivered::Waits });
         delivered
     }
@@ -134,10 +137,12 @@ impl Actor {
     async fn failed_delivery(&mut self, stored: StoredMessage, error: &Error) -> (WriteSet, Delivered) {
         let key = stored.key();
         let address = self.activation.address.clone();
+        FailPoint::DeliveryFailed.reach();
         let (change, delivered) = if let Some(wake_at) = self.retry_at(&stored.message, error).await {
             (MailChange::Retry { key, attempt: stored.message.attempt + 1, wake_at }, Delivered::Waits)
         } else {
             let letter = self.dead_letter(stored.message, error);
+            FailPoint::DeadLetterMade.reach();
             (MailChange::Dead { key, letter }, Delivered::Over)
         };
         (WriteSet { mail: Some(change), ..WriteSet::empty(address) }, delivered)
@@ -221,6 +226,7 @@ impl Actor {
         };
         let deadline = self.own_deadline();
         let name = Arc::clone(&reminder.name);
+        FailPoint::ReminderDue.reach();
         let mut write_set = match self.run_turn(message.clone(), deadline, 0).await {
             Ok((_, write_set)) => write_set,
             Err(error) if error.code.source() == Source::Host => return self.look_again(),
@@ -248,7 +254,9 @@ impl Actor {
                 }
             }
         }
+        FailPoint::ReminderTurnOver.reach();
         self.submit(write_set).await;
+        FailPoint::ReminderSettled.reach();
     }
 
     /// The reminder after its firing is over; `None` when that was the last one.

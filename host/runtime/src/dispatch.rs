@@ -240,6 +240,13 @@ impl Dispatch {
         self.committer.commit(write_set).await
     }
 
+    /// Whoever meets an error of the store tells it here: after some, the node must end.
+    pub(crate) fn notice(&self, error: &StoreError) {
+        if let StoreError::Broken(_) = error {
+            self.broken.send_replace(Some(Error::new(Code::StoreUnavailable, error.to_string())));
+        }
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
@@ -300,15 +307,10 @@ impl Committed for AfterCommit {
 
     fn failed(&self, error: &StoreError) {
         let Some(dispatch) = self.0.upgrade() else { return };
-        match error {
-            StoreError::Broken(_) => {
-                dispatch.broken.send_replace(Some(Error::new(Code::StoreUnavailable, error.to_string())));
-            }
+        dispatch.notice(error);
+        if let StoreError::Unknown(_) = error {
             // What it would have woken may be there all the same.
-            StoreError::Unknown(_) => {
-                dispatch.scheduler.note(dispatch.clock.now().plus_ms(LOAD_AGAIN_AFTER_MS));
-            }
-            StoreError::Unavailable(_) | StoreError::Full(_) => {}
+            dispatch.scheduler.note(dispatch.clock.now().plus_ms(LOAD_AGAIN_AFTER_MS));
         }
     }
 }

@@ -18,8 +18,8 @@ use dashmap::{DashMap, Entry};
 use greenroom_core::idempotency::{Answer, is_answer};
 use greenroom_core::store::{Remember, WriteSet};
 use greenroom_core::{
-    Address, Code, Digest, Error, IdempotencyKey, IdempotencyRecord, Limits, MessageId, Method, Payload,
-    Timestamp,
+    Address, Code, Digest, Error, FailPoint, IdempotencyKey, IdempotencyRecord, Limits, MessageId, Method,
+    Payload, Timestamp,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -291,9 +291,13 @@ where
 {
     let outcome = match place.dispatch.kept_answer(&place.name.0, &keyed).await {
         Ok(Some(answer)) => Once { outcome: Ok(answer), repeated: true },
-        Ok(None) => Once { outcome: begin(keyed).await, repeated: false },
+        Ok(None) => {
+            FailPoint::KeyedUnknown.reach();
+            Once { outcome: begin(keyed).await, repeated: false }
+        }
         Err(error) => Once::refused(error),
     };
+    FailPoint::KeyedOver.reach();
     // Who has the outcome may ask again at once, and must not find this one.
     drop(place);
     publish.send_replace(Some(outcome));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use greenroom_core::sandbox::Sandbox;
 use greenroom_core::store::{MailKey, WriteSet};
-use greenroom_core::{Address, Error, MessageId, Origin, SettingsInForce};
+use greenroom_core::{Address, Error, FailPoint, MessageId, Origin, SettingsInForce};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -165,7 +165,9 @@ impl Actor {
         let preload_bytes = settings.limits.state_preload_bytes;
         let mut stored = dispatch.store.load(address, preload_bytes).await.inspect_err(|error| {
             tracing::error!(actor = %address, %error, "an actor can't be loaded");
+            dispatch.notice(error);
         })?;
+        FailPoint::ActivationLoaded.reach();
         let data = ActorData {
             state: StateCache::new(&mut stored),
             reminders: stored
@@ -242,6 +244,7 @@ impl Actor {
             Ok((payload, write_set)) => (Ok(payload), write_set),
             Err(error) => (Err(error), WriteSet::empty(self.activation.address.clone())),
         };
+        FailPoint::CallTurnOver.reach();
         if let Some(keyed) = keyed {
             write_set.idempotency = keyed.kept(&answer, self.dispatch.clock.now(), &self.dispatch.limits);
         }
@@ -323,6 +326,7 @@ impl Actor {
     async fn leave(&mut self) -> Ended {
         self.release_sandbox().await;
         self.data.lock().timers.clear();
+        FailPoint::ActivationLeaving.reach();
         if self.gate.wait().await.is_ok() && self.dispatch.retire(&self.activation) {
             return Ended::Retired;
         }

@@ -11,8 +11,8 @@ use greenroom_core::sandbox::{Environment, SandboxEngine};
 use greenroom_core::settings::SettingView;
 use greenroom_core::store::{Reminder, Store};
 use greenroom_core::{
-    ActorType, Address, Clock, Code, Error, Limits, Message, MessageId, MessageIdGenerator, Method, Origin,
-    Payload, Schedule, Timestamp,
+    ActorType, Address, Clock, Code, Error, FailPoint, Limits, Message, MessageId, MessageIdGenerator,
+    Method, Origin, Payload, Schedule, Timestamp,
 };
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -407,13 +407,14 @@ impl Node {
     /// `draining`, `store-unavailable`.
     pub async fn ready(&self) -> Result<(), Error> {
         self.check_not_draining()?;
-        Ok(self.dispatch.store.check().await?)
+        Ok(self.dispatch.store.check().await.inspect_err(|error| self.dispatch.notice(error))?)
     }
 
     /// Takes no more calls from outside, finishes turns under way (at most `drain_timeout`),
     /// deactivates every actor and closes the store.
     pub async fn drain(&self) {
         self.dispatch.draining.store(true, Ordering::Relaxed);
+        FailPoint::DrainBegun.reach();
         let deadline = Instant::now() + self.limits().drain_timeout;
         self.dispatch.each_activation(|activation| drop(activation.tell(Work::Deactivate)));
         while self.dispatch.activation_count() > 0 && Instant::now() < deadline {
@@ -423,6 +424,7 @@ impl Node {
         if left > 0 {
             tracing::warn!(left, "some actors were still at work after drain_timeout; their turns are lost");
         }
+        FailPoint::DrainEmptied.reach();
         // Everything submitted before this is committed when this is.
         let flush = self.dispatch.committer.flush();
         if tokio::time::timeout(self.limits().drain_timeout, flush).await.is_err() {
@@ -431,7 +433,8 @@ impl Node {
         self.dispatch.store.close().await;
     }
 
-    /// Resolves when the store is broken and the process must end. Cancel safe.
+    /// Resolves when the store is broken, or the node can't go on for another reason, and the process
+    /// must end. Cancel safe.
     pub async fn broken(&self) -> Error {
         let mut broken = self.dispatch.broken.subscribe();
         let error = broken.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());

@@ -5,11 +5,14 @@
 //! stored message and reminder has a `wake_at`, whoever commits one notes it here, and each pass
 //! walks everything that is due.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use greenroom_core::{Code, Timestamp};
+use futures::FutureExt as _;
+use greenroom_core::store::StoreError;
+use greenroom_core::{Code, FailPoint, Timestamp};
 use tokio::sync::Notify;
 
 use crate::dispatch::Dispatch;
@@ -48,6 +51,16 @@ impl Scheduler {
 
     /// Wakes actors when something of theirs is due, until the node drains.
     pub(crate) async fn run(node: Weak<Dispatch>) {
+        let passes = Scheduler::make_passes(node.clone());
+        if AssertUnwindSafe(passes).catch_unwind().await.is_err()
+            && let Some(dispatch) = node.upgrade()
+        {
+            // Nothing stored would ever be delivered.
+            dispatch.notice(&StoreError::Broken("the scheduler panicked".into()));
+        }
+    }
+
+    async fn make_passes(node: Weak<Dispatch>) {
         loop {
             let Some(dispatch) = node.upgrade().filter(|dispatch| !dispatch.is_draining()) else { return };
             let scheduler = &dispatch.scheduler;
@@ -78,10 +91,12 @@ impl Dispatch {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::error!(%error, "the scheduler can't read what is due; it tries again");
+                    self.notice(&error);
                     self.scheduler.note(now.plus_ms(AGAIN_AFTER_MS));
                     return;
                 }
             };
+            FailPoint::SchedulerPass.reach();
             for due in &page {
                 if let Err(error) = self.hint(&due.address) {
                     // A type that is not deployed is noted again by its deployment.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use greenroom_core::sandbox::{Behavior, Environment, PrepareError, SandboxEngine};
 use greenroom_core::settings::SettingView;
 use greenroom_core::store::{ActorTypeRecord, Store, Undeployed, VersionRecord};
-use greenroom_core::{ActorType, Clock, Code, Digest, Error, Limits, SettingsInForce};
+use greenroom_core::{ActorType, Clock, Code, Digest, Error, FailPoint, Limits, SettingsInForce};
 use parking_lot::RwLock;
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -137,11 +137,13 @@ impl Types {
         {
             return Ok(Deployment { created: false, version: version.record.clone() });
         }
+        FailPoint::UploadPrepared.reach();
         let versions_max = self.limits.versions_per_type;
         let record = self
             .store
             .deploy(actor_type, behavior.info(), &component, versions_max, self.clock.now())
             .await?;
+        FailPoint::UploadStored.reach();
         let version = self.install(&record, Arc::new(OnceCell::new_with(Some(behavior))));
         let version = version.ok_or_else(|| Error::new(Code::Internal, "the new version was not stored"))?;
         tracing::info!(%actor_type, version = version.record.number, digest = %version.record.component.digest, "deployed");
@@ -175,6 +177,7 @@ impl Types {
         }
         let record = self.store.activate_version(actor_type, number).await?;
         let record = record.ok_or_else(|| unknown(actor_type))?;
+        FailPoint::ActivateStored.reach();
         self.install(&record, Arc::new(OnceCell::new_with(Some(behavior))));
         tracing::info!(%actor_type, version = number, before = record.previous_version, "activated");
         Ok(())

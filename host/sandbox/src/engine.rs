@@ -8,9 +8,9 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use greenroom_core::Limits;
 use greenroom_core::component::{ComponentInfo, Digest};
 use greenroom_core::sandbox::{Behavior, PrepareError, SandboxEngine};
+use greenroom_core::{FailPoint, Limits};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
@@ -173,9 +173,11 @@ impl WasmtimeEngine {
         let component = off_thread(move || {
             let component = load_code(&engine, &code)
                 .map_err(|error| PrepareError::Rejected(format!("the component can't be loaded: {error:#}")))?;
+            FailPoint::UploadCompiled.reach();
             if let Err(error) = cache.put(digest, &code) {
                 tracing::warn!(component = %digest, %error, "compiled code can't be kept; the next start compiles again");
             }
+            FailPoint::UploadCached.reach();
             Ok(component)
         })
         .await??;

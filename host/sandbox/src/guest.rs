@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use greenroom_core::Limits;
 use greenroom_core::sandbox::{Environment, TurnHost};
+use greenroom_core::{FailPoint, Limits};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::limiter::Limiter;
@@ -35,6 +35,7 @@ impl Guest {
 
     /// The turn that the guest's host calls belong to.
     pub(crate) fn turn(&self) -> Result<&Arc<dyn TurnHost>, Stop> {
+        FailPoint::HostFunction.reach();
         self.turn.as_ref().ok_or(Stop::NoTurn)
     }
 

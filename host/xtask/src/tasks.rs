@@ -14,6 +14,19 @@ fn host_step(release: bool) -> Step {
     }
 }
 
+/// The host that tests make fail at a place of their choice. Cargo has one name for both builds, so this
+/// one is put aside before the ordinary one is made.
+fn fail_point_steps() -> [Step; 2] {
+    let (made, aside) = ("target/debug/greenroom", "target/debug/greenroom-fail-points");
+    [
+        Step::cargo(
+            "build the host with fail points",
+            &["build", "-p", "greenroom", "--features", "fail-points"],
+        ),
+        Step::new("put it aside", "mv", &["-f", made, aside]),
+    ]
+}
+
 pub(crate) fn build(release: bool) -> anyhow::Result<()> {
     guests::build(&[Language::Rust])?;
     host_step(release).run()
@@ -64,7 +77,8 @@ pub(crate) fn bench(options: &[String]) -> anyhow::Result<()> {
 
 fn test_steps(black_box_only: bool, options: &[String]) -> anyhow::Result<Vec<Step>> {
     // The black-box tests run the binary; cargo can't know that they depend on it.
-    let mut steps = vec![host_step(false)];
+    let mut steps = Vec::from(fail_point_steps());
+    steps.push(host_step(false));
     let separated =
         |step: Step| if options.is_empty() { step } else { step.args(&["--".into()]).args(options) };
     if !black_box_only {
@@ -104,6 +118,22 @@ pub(crate) fn ci() -> anyhow::Result<()> {
         Step::cargo("format", &["fmt", "--all", "--check"]),
         Step::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         guest_lints,
+        Step::cargo(
+            "lints of the fail points",
+            &[
+                "clippy",
+                "-p",
+                "greenroom",
+                "-p",
+                "greenroom-core",
+                "--features",
+                "greenroom/fail-points",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ),
         Step::cargo("documentation", &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
     ];
     run_all("ci, all but tests", &steps)?;

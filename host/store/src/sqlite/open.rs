@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use greenroom_core::FailPoint;
 use sqlx::sqlite::SqliteConnection;
 
 use super::lock::DirectoryLock;
@@ -173,11 +174,13 @@ pub(super) async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Ope
 
     let failed = |error: sqlx::Error| OpenError::from_sqlite(&file, &error);
     let mut writer = connect::writer(&file, options).await.map_err(failed)?;
+    FailPoint::SchemaOld.reach();
     inspect::MIGRATIONS.run(&mut writer).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error)
         | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failed(error),
         other => OpenError::Failed { path: file.clone(), detail: other.to_string() },
     })?;
+    FailPoint::SchemaNew.reach();
     let mut readers = Vec::new();
     for _ in 0..options.readers.max(1) {
         readers.push(connect::reader(&file, options.busy_timeout).await.map_err(failed)?);

@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use greenroom_core::FailPoint;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments as _, AssertSqlSafe};
 
@@ -112,6 +113,12 @@ impl Transaction {
 
     /// Carries it out. After an error the connection may still be inside the transaction.
     pub(super) async fn run(self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
+        self.carry_out(connection).await?;
+        FailPoint::StoreCommitted.reach();
+        Ok(())
+    }
+
+    async fn carry_out(self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
         if self.is_script() {
             let mut script = String::from("BEGIN IMMEDIATE");
             for statement in &self.statements {
@@ -124,6 +131,9 @@ impl Transaction {
         execute(connection, "BEGIN IMMEDIATE".into(), []).await?;
         for statement in self.statements {
             execute(connection, statement.shape.text(statement.rows), statement.values).await?;
+        }
+        if FailPoint::StoreWritten.fails() {
+            return Err(sqlx::Error::Protocol("a test wants this transaction to fail".into()));
         }
         execute(connection, "COMMIT".into(), []).await
     }

@@ -2,7 +2,7 @@
 //! type, and taking a type away.
 
 use greenroom_core::store::{ActorTypeRecord, StoreResult, Undeployed, VersionRecord};
-use greenroom_core::{ActorType, ComponentInfo, Timestamp, TypeSettings};
+use greenroom_core::{ActorType, ComponentInfo, FailPoint, Timestamp, TypeSettings};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::rows::Columns;
@@ -139,6 +139,7 @@ async fn deploy(
         sqlx::query(REMOVE_UNUSED).execute(&mut *connection).await?;
     }
     let record = record_of(connection, &actor_type).await?;
+    FailPoint::UploadWritten.reach();
     sqlx::query("COMMIT").execute(connection).await?;
     record.ok_or(sqlx::Error::RowNotFound)
 }
@@ -156,6 +157,7 @@ where
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
     sqlx::query(update).bind(actor_type.as_str().to_owned()).bind(value).execute(&mut *connection).await?;
     let record = record_of(connection, &actor_type).await?;
+    FailPoint::ActivateWritten.reach();
     sqlx::query("COMMIT").execute(connection).await?;
     Ok(record)
 }

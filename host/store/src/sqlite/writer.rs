@@ -6,6 +6,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use greenroom_core::FailPoint;
 use greenroom_core::store::{StoreError, StoreResult};
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
@@ -37,6 +38,7 @@ impl Writer {
     /// Moves the log into the database, closes the connection, and gives up the directory.
     pub(super) async fn close(&self) {
         let Some((mut connection, lock)) = self.shared.open.lock().await.take() else { return };
+        FailPoint::StoreClosing.reach();
         if self.shared.health.check().is_ok()
             && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await
         {
