@@ -50,8 +50,9 @@ class Activation:
             self.activate()
         # Taken out, and put back only when the turn has succeeded.
         actor, self._actor = self._actor, None
-        context = Context(self._host, self._me, message)
-        reply = self._definition.receive(actor, context, message.method, payload)
+        method = self._definition.method(message.method)
+        context = Context(self._host, self._me, message) if method.wants_context else None
+        reply = method.receive(actor, context, payload)
         self._save_if_changed(actor)
         self._actor = actor
         return reply
@@ -80,6 +81,8 @@ class Activation:
         return actor
 
     def _save_if_changed(self, actor: Any) -> None:
+        if not self._definition.is_durable:
+            return
         encoded = self._encode(actor)
         if encoded != self._stored:
             self._check(encoded)
@@ -88,7 +91,7 @@ class Activation:
 
     def _encode(self, actor: Any) -> bytes:
         try:
-            return _json.encode(actor)
+            return _json.encode(_json.form_of(actor))
         except _json.NotJson as error:
             raise self._not_written(error) from None
 

@@ -36,12 +36,21 @@ class Context:
         """This actor's address."""
         self.message = message
         """The message of this turn; `None` while the actor is activated or deactivated."""
-        self.state = State(host)
+
+    @property
+    def state(self) -> State:
         """State under keys of its own, for what is too large to be saved whole after every change."""
-        self.reminders = Reminders(host)
+        return State(self._host)
+
+    @property
+    def reminders(self) -> Reminders:
         """Durable alarms: they survive restarts, and wake a dormant actor."""
-        self.timers = Timers(host)
+        return Reminders(self._host)
+
+    @property
+    def timers(self) -> Timers:
         """Alarms in memory only: gone when the actor is deactivated."""
+        return Timers(self._host)
 
     @property
     def origin(self) -> Origin:
