@@ -36,21 +36,12 @@ class Context:
         """This actor's address."""
         self.message = message
         """The message of this turn; `None` while the actor is activated or deactivated."""
-
-    @property
-    def state(self) -> State:
+        self.state = State(host)
         """State under keys of its own, for what is too large to be saved whole after every change."""
-        return State(self._host)
-
-    @property
-    def reminders(self) -> Reminders:
+        self.reminders = Reminders(host)
         """Durable alarms: they survive restarts, and wake a dormant actor."""
-        return Reminders(self._host)
-
-    @property
-    def timers(self) -> Timers:
+        self.timers = Timers(host)
         """Alarms in memory only: gone when the actor is deactivated."""
-        return Timers(self._host)
 
     @property
     def origin(self) -> Origin:
