@@ -108,9 +108,8 @@ class Method:
         if self._payload is not None and taken:
             raise TypeError(f"{kind.__name__}.{name}: a payload is the only argument")
         self._arguments = Arguments(taken)
-        self.wants_context = self._context is not None
 
-    def receive(self, actor: object, context: Context | None, payload: Payload) -> Payload:
+    def receive(self, actor: object, context: Context, payload: Payload) -> Payload:
         """Does what one message asks."""
         arguments: dict[str, Any]
         arguments = {self._payload: payload} if self._payload else self._arguments.read(payload.body)
@@ -157,13 +156,13 @@ class Definition:
             elif not name.startswith("_"):
                 self.methods[json_name(name)] = Method(kind, name, function)
 
-    def method(self, name: str) -> Method:
-        """The method that is called so outside. Raises `Unimplemented` when there is none."""
-        known = self.methods.get(name)
+    def receive(self, actor: object, context: Context, method: str, payload: Payload) -> Payload:
+        """Does what one message asks."""
+        known = self.methods.get(method)
         if known is None:
             there_are = ", ".join(self.methods) or "none"
-            raise Unimplemented(f"{self.name} has no method `{name}`; it has {there_are}")
-        return known
+            raise Unimplemented(f"{self.name} has no method `{method}`; it has {there_are}")
+        return known.receive(actor, context, payload)
 
     def run_hook(self, hook: str, actor: object, context: Context) -> None:
         """Runs the method marked `@activate` or `@deactivate`, if there is one."""
