@@ -53,6 +53,26 @@ pub(crate) fn is_offered(name: &str) -> bool {
     }
 }
 
+/// Functions that tools have run once, to make a snapshot, and leave among the exports: the interface,
+/// the name and the parameters. They are nobody's method, and would let any caller change the program.
+const LEFT_BY_TOOLS: [(Option<&str>, &str, &[&str]); 2] = [
+    // componentize-qjs
+    (None, "init", &["shim", "script", "entry-path", "disable-gc"]),
+    // componentize-py
+    (Some("exports"), "init", &["app-name", "symbols", "stub-wasi"]),
+];
+
+/// Whether an exported function is what a tool leaves behind.
+pub(crate) fn is_left_by_tool<'a>(
+    interface: Option<&str>,
+    name: &str,
+    parameters: impl Iterator<Item = &'a str> + Clone,
+) -> bool {
+    LEFT_BY_TOOLS.iter().any(|(of, called, takes)| {
+        (*of, *called) == (interface, name) && parameters.clone().eq(takes.iter().copied())
+    })
+}
+
 /// Whether an exported name is none of the contract's or WASI's, so that its functions are methods.
 pub(crate) fn is_own_interface(name: &str) -> bool {
     !name.starts_with("greenroom:actor/") && !name.starts_with("wasi:")
@@ -92,6 +112,17 @@ mod tests {
         ] {
             assert!(!is_offered(name), "{name}");
         }
+    }
+
+    #[test]
+    fn only_what_tools_leave_behind_is_no_method() {
+        let script = ["shim", "script", "entry-path", "disable-gc"];
+        let symbols = ["app-name", "symbols", "stub-wasi"];
+        assert!(is_left_by_tool(None, "init", script.into_iter()));
+        assert!(is_left_by_tool(Some("exports"), "init", symbols.into_iter()));
+        assert!(!is_left_by_tool(None, "init", ["script"].into_iter()));
+        assert!(!is_left_by_tool(Some("a:b/c"), "init", script.into_iter()));
+        assert!(!is_left_by_tool(None, "start", script.into_iter()));
     }
 
     #[test]

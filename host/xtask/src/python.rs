@@ -129,6 +129,10 @@ pub(crate) fn checks() -> Vec<Step> {
             "types of the SDK for Python",
             &["-m", "mypy", "--config-file", "sdk/python/pyproject.toml", SDK],
         ),
+        python(
+            "types of the examples in Python",
+            &["-m", "mypy", "--config-file", "guest-examples/python/pyproject.toml", EXAMPLES],
+        ),
         python("lints of the SDK for Python", &["-m", "ruff", "check", "--quiet", "sdk/python", EXAMPLES]),
         python("tests of the SDK for Python", &["-m", "pytest", "--quiet", "sdk/python"]),
         python("tests of the examples in Python", &["-m", "pytest", "--quiet", EXAMPLES]),

@@ -28,12 +28,15 @@ export class Activation<A extends Actor> {
   readonly #type: ActorType<A>;
   readonly #host: HostApi;
   readonly #me: Address;
+  /** One for all turns, which come one after the other; only the message differs. */
+  readonly #context: Context;
   #loaded: Loaded<A> | undefined;
 
   constructor(type: ActorType<A>, host: HostApi, me: Address) {
     this.#type = type;
     this.#host = host;
     this.#me = me;
+    this.#context = new Context(host, me);
   }
 
   get isLoaded(): boolean {
@@ -48,7 +51,7 @@ export class Activation<A extends Actor> {
   /** Loads the state and runs the actor's `activate`. */
   activate(): void {
     const loaded = this.#load();
-    this.#enter(loaded.actor, undefined);
+    this.#enter(undefined);
     onlyNow(loaded.actor.activate?.());
     this.#saveIfChanged(loaded);
     this.#loaded = loaded;
@@ -62,7 +65,7 @@ export class Activation<A extends Actor> {
     this.#loaded = undefined;
     const method = this.#type.methods.get(message.method);
     if (method === undefined) throw this.#unknownMethod(message.method);
-    this.#enter(loaded.actor, message);
+    this.#enter(message);
     const reply = payloadOf(onlyNow(method.run.call(loaded.actor, method.read(payload))));
     this.#saveIfChanged(loaded);
     this.#loaded = loaded;
@@ -74,17 +77,18 @@ export class Activation<A extends Actor> {
     const loaded = this.#loaded;
     if (loaded === undefined) return;
     this.#loaded = undefined;
-    this.#enter(loaded.actor, undefined);
+    this.#enter(undefined);
     onlyNow(loaded.actor.deactivate?.());
     this.#saveIfChanged(loaded);
   }
 
-  #enter(actor: A, message: Message | undefined): void {
-    (actor as { ctx: Context }).ctx = new Context(this.#host, this.#me, message);
+  #enter(message: Message | undefined): void {
+    (this.#context as { message: Message | undefined }).message = message;
   }
 
   #load(): Loaded<A> {
     const actor = this.#type.create();
+    (actor as { ctx: Context }).ctx = this.#context;
     this.#refuseWhatIsNotJson(actor);
     const bytes = this.#host.stateGet(ACTOR_KEY);
     if (bytes !== undefined) {

@@ -37,15 +37,20 @@ export function behaviorOf<A extends Actor>(type: ActorType<A>): Behavior {
   return {
     activate(me) {
       live = true;
-      const beginning = new Activation(type, imports, new Address(me.actorType, me.id));
-      activation = beginning;
-      failing(() => beginning.activate());
+      activation = new Activation(type, imports, new Address(me.actorType, me.id));
+      try {
+        activation.activate();
+      } catch (error) {
+        throw refusal(error);
+      }
     },
     receive(message) {
-      return failing(() => {
+      try {
         if (activation === undefined) throw Failure.internal('a message came before the activation');
         return payloadOut(activation.receive(messageIn(message), payloadIn(message.payload)));
-      });
+      } catch (error) {
+        throw refusal(error);
+      }
     },
     deactivate() {
       // The contract has no failure here. What is thrown is a trap, which keeps what was written so
@@ -60,17 +65,13 @@ export function behaviorOf<A extends Actor>(type: ActorType<A>): Behavior {
   };
 }
 
-/** Runs a turn. What it throws becomes the contract's failure; a fault is also logged, with its stack. */
-function failing<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    // The host says it better: which limit, and how much.
-    if (isOutOfMemory(error)) throw error;
-    const { code, message, cause } = Failure.from(error);
-    if (code === 'internal') imports.log('error', wellFormed(shown(cause instanceof Error ? cause : error)));
-    throw { code, message: wellFormed(message) } satisfies contract.Failure;
-  }
+/** What a turn threw, as the contract's failure; a fault is also logged, with its stack. */
+function refusal(error: unknown): unknown {
+  // The host says it better: which limit, and how much.
+  if (isOutOfMemory(error)) return error;
+  const { code, message, cause } = Failure.from(error);
+  if (code === 'internal') imports.log('error', wellFormed(shown(cause instanceof Error ? cause : error)));
+  return { code, message: wellFormed(message) } satisfies contract.Failure;
 }
 
 /** Whether the engine has no more memory: what it throws then is no failure, and so ends in a trap. */

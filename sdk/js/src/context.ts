@@ -23,15 +23,24 @@ const RANDOM_BYTES_MAX = 4_096;
  */
 export class Context {
   readonly #host: HostApi;
+  /** The message of this turn; `undefined` while the actor is activated or deactivated. */
+  readonly message: Message | undefined = undefined;
+  /** State under keys of its own, for what is too large to be saved whole after every change. */
+  readonly state: KeyedState;
+  /** Durable alarms: they survive restarts, and wake a dormant actor. */
+  readonly reminders: Reminders;
+  /** Alarms in memory only: gone when the actor is deactivated. */
+  readonly timers: Timers;
 
   constructor(
     host: HostApi,
     /** This actor's address. */
     readonly me: Address,
-    /** The message of this turn; `undefined` while the actor is activated or deactivated. */
-    readonly message: Message | undefined,
   ) {
     this.#host = host;
+    this.state = new KeyedState(host);
+    this.reminders = new Reminders(host);
+    this.timers = new Timers(host);
   }
 
   /** Who sent the message of this turn. */
@@ -42,21 +51,6 @@ export class Context {
   /** The time, in milliseconds since the Unix epoch; the same all through a turn. */
   get now(): number {
     return this.#host.nowMs();
-  }
-
-  /** State under keys of its own, for what is too large to be saved whole after every change. */
-  get state(): KeyedState {
-    return new KeyedState(this.#host);
-  }
-
-  /** Durable alarms: they survive restarts, and wake a dormant actor. */
-  get reminders(): Reminders {
-    return new Reminders(this.#host);
-  }
-
-  /** Alarms in memory only: gone when the actor is deactivated. */
-  get timers(): Timers {
-    return new Timers(this.#host);
   }
 
   /** Another actor, to call or to send to. */

@@ -22,7 +22,13 @@ import { wellFormed } from './text.js';
 /** The host that runs this component. */
 export const imports: HostApi = {
   stateGet: (key) => state.get(wellFormed(key)) ?? undefined,
-  stateSet: (key, value) => limited(() => state.set(wellFormed(key), value)),
+  stateSet(key, value) {
+    try {
+      state.set(wellFormed(key), value);
+    } catch (error) {
+      throw limitPassed(error);
+    }
+  },
   stateDelete: (key) => state.delete(wellFormed(key)),
   stateKeys: (prefix, after, limit) => state.keys(wellFormed(prefix), after === undefined ? undefined : wellFormed(after), limit),
   call(to, method, payload) {
@@ -50,8 +56,9 @@ export function payloadIn({ contentType, body }: contract.Payload): Payload {
   return new Payload(contentType, body);
 }
 
-export function payloadOut({ contentType, body }: Payload): contract.Payload {
-  return { contentType: wellFormed(contentType), body };
+export function payloadOut(payload: Payload): contract.Payload {
+  const contentType = wellFormed(payload.contentType);
+  return contentType === payload.contentType ? payload : { contentType, body: payload.body };
 }
 
 function addressOut({ actorType, id }: Address): contract.Address {
@@ -72,8 +79,12 @@ function limited(run: () => void): void {
   try {
     run();
   } catch (error) {
-    throw Failure.resourceExhausted(errorOf<string>(error));
+    throw limitPassed(error);
   }
+}
+
+function limitPassed(error: unknown): Failure {
+  return Failure.resourceExhausted(errorOf<string>(error));
 }
 
 function refusal(error: contract.CallError): Refusal {

@@ -5,20 +5,6 @@
  * work is done by its built-in functions: a "binary string" has one character for each byte.
  */
 
-/** The bytes of `text`; half of a surrogate pair becomes U+FFFD. */
-export function encodeText(text: string): Uint8Array {
-  if (typeof TextEncoder === 'function') return new TextEncoder().encode(text);
-  return encodePortably(text);
-}
-
-/** The text of `bytes`. Throws a TypeError when they are not UTF-8. */
-export function decodeText(bytes: Uint8Array): string {
-  if (typeof TextDecoder === 'function') {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  }
-  return decodePortably(bytes, true);
-}
-
 // What every engine here has, and the type declarations of the language edition do not.
 interface Base64 {
   fromBase64(text: string): Uint8Array;
@@ -26,10 +12,30 @@ interface Base64 {
 interface ToBase64 {
   toBase64(): string;
 }
+interface WellFormed {
+  isWellFormed(): boolean;
+}
+
+const NOT_ASCII = /[^\x00-\x7f]/;
+const LONE_SURROGATES = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+// The engine's own, if it has them: this module is loaded before ours are among the globals.
+const encoder = typeof TextEncoder === 'function' ? new TextEncoder() : undefined;
+const decoder = typeof TextDecoder === 'function' ? new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }) : undefined;
+
+/** The bytes of `text`; half of a surrogate pair becomes U+FFFD. */
+export function encodeText(text: string): Uint8Array {
+  return encoder === undefined ? encodePortably(text) : encoder.encode(text);
+}
+
+/** The text of `bytes`. Throws a TypeError when they are not UTF-8. */
+export function decodeText(bytes: Uint8Array): string {
+  return decoder === undefined ? decodePortably(bytes, true) : decoder.decode(bytes);
+}
 
 /** As `encodeText`, without a TextEncoder. */
 export function encodePortably(text: string): Uint8Array {
-  const binary = unescape(encodeURIComponent(wellFormed(text)));
+  const binary = NOT_ASCII.test(text) ? unescape(encodeURIComponent(wellFormed(text))) : text;
   if ('fromBase64' in Uint8Array) return (Uint8Array as unknown as Base64).fromBase64(btoa(binary));
   return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }
@@ -37,7 +43,7 @@ export function encodePortably(text: string): Uint8Array {
 /** As `decodeText`, without a TextDecoder; unless `fatal`, U+FFFD stands for what is not UTF-8. */
 export function decodePortably(bytes: Uint8Array, fatal: boolean): string {
   const binary = 'toBase64' in bytes ? atob((bytes as unknown as ToBase64).toBase64()) : binaryString(bytes);
-  if (!/[\x80-\xff]/.test(binary)) return binary;
+  if (!NOT_ASCII.test(binary)) return binary;
   try {
     return decodeURIComponent(escape(binary));
   } catch {
@@ -48,7 +54,8 @@ export function decodePortably(bytes: Uint8Array, fatal: boolean): string {
 
 /** `text` with U+FFFD for each half of a surrogate pair. */
 export function wellFormed(text: string): string {
-  return text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd');
+  if ('isWellFormed' in String.prototype && (text as unknown as WellFormed).isWellFormed()) return text;
+  return text.replace(LONE_SURROGATES, '\ufffd');
 }
 
 function binaryString(bytes: Uint8Array): string {

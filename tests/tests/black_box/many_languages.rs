@@ -85,6 +85,14 @@ async fn a_component_may_have_typed_methods_and_a_behavior() -> anyhow::Result<(
     assert_eq!(known["takes_any_method"], json!(true));
     let methods = known["methods"].as_array().context("no methods")?;
     assert!(methods.iter().any(|method| method["name"] == "place"), "{methods:?}");
+
+    // What the engine's builder has left among the exports is not the caller's to run.
+    assert!(methods.iter().all(|method| method["name"] != "init"), "{methods:?}");
+    let reply = host.call("both", "counted-a", "init", "at all").await?.expect(200);
+    assert_eq!(reply.text(), "heard init: at all");
+    host.deploy("python", language("python")?.component()?).await?.expect(201);
+    let known: Value = host.get("/v1/actor-types/python").await?.expect(200).json();
+    assert_eq!(known["methods"], json!([]), "{known}");
     Ok(())
 }
 

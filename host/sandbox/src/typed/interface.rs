@@ -1,7 +1,8 @@
 //! Which functions of a component are methods, and what they are called.
 //!
 //! Every function that the component exports is one: at the top of its world or in an interface of
-//! its own, which is any but those of `wasi:*` and `greenroom:actor/*`. A function that takes or
+//! its own, which is any but those of `wasi:*` and `greenroom:actor/*`; all but the few that tools
+//! leave behind. A function that takes or
 //! gives something that is no value makes the component one that can't be deployed, since its author
 //! would otherwise find out from a caller.
 
@@ -13,7 +14,7 @@ use wasmtime::Engine;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex};
 
-use crate::offered::is_own_interface;
+use crate::offered::{is_left_by_tool, is_own_interface};
 use crate::typed::docs::Docs;
 use crate::typed::names::{Names, shown, snake};
 use crate::typed::shape::{Fields, Shape, Shapes};
@@ -180,6 +181,9 @@ fn exported(component: &Component, engine: &Engine) -> Vec<Exported> {
             _ => {}
         }
     }
+    functions.retain(|Exported { interface, name, ty, .. }| {
+        !is_left_by_tool(interface.as_deref(), name, ty.params().map(|(name, _)| name))
+    });
     functions
 }
 

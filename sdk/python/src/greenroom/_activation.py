@@ -25,6 +25,8 @@ class Activation:
         self._definition = definition
         self._host = host
         self._me = me
+        # One for all turns, which come one after the other; only the message differs.
+        self._context = Context(host, me)
         self._actor: Any = None
         self._stored = b""
 
@@ -40,7 +42,7 @@ class Activation:
     def activate(self) -> None:
         """Loads the fields and runs the method marked `@activate`."""
         actor = self._load()
-        self._definition.run_hook("activate", actor, Context(self._host, self._me, None))
+        self._run_hook("activate", actor)
         self._save_if_changed(actor)
         self._actor = actor
 
@@ -50,8 +52,8 @@ class Activation:
             self.activate()
         # Taken out, and put back only when the turn has succeeded.
         actor, self._actor = self._actor, None
-        context = Context(self._host, self._me, message)
-        reply = self._definition.receive(actor, context, message.method, payload)
+        self._context.message = message
+        reply = self._definition.receive(actor, self._context, message.method, payload)
         self._save_if_changed(actor)
         self._actor = actor
         return reply
@@ -60,8 +62,12 @@ class Activation:
         """Runs the method marked `@deactivate` and leaves memory."""
         actor, self._actor = self._actor, None
         if actor is not None:
-            self._definition.run_hook("deactivate", actor, Context(self._host, self._me, None))
+            self._run_hook("deactivate", actor)
             self._save_if_changed(actor)
+
+    def _run_hook(self, hook: str, actor: Any) -> None:
+        self._context.message = None
+        self._definition.run_hook(hook, actor, self._context)
 
     def _load(self) -> Any:
         stored = self._host.state_get(ACTOR_KEY)
@@ -80,6 +86,8 @@ class Activation:
         return actor
 
     def _save_if_changed(self, actor: Any) -> None:
+        if not self._definition.is_durable:
+            return
         encoded = self._encode(actor)
         if encoded != self._stored:
             self._check(encoded)
@@ -88,7 +96,7 @@ class Activation:
 
     def _encode(self, actor: Any) -> bytes:
         try:
-            return _json.encode(actor)
+            return _json.encode(_json.form_of(actor))
         except _json.NotJson as error:
             raise self._not_written(error) from None
 

@@ -5,10 +5,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, dataclass_transform, get_type_hints
 
-from ._arguments import Parameter, read_arguments
+from . import _json
+from ._arguments import Arguments, Parameter
 from ._context import Context
 from ._failure import Unimplemented
-from ._json import TRANSIENT
 from ._names import json_name
 from ._payload import Payload
 from ._readers import allows_none, fields_of, reader_of
@@ -18,6 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _HOOK = "__greenroom_hook__"
 _MADE = "__greenroom_actor__"
+_NOTHING = Payload.empty()
 
 
 def transient(*, default_factory: Callable[[], T]) -> T:
@@ -27,7 +28,7 @@ def transient(*, default_factory: Callable[[], T]) -> T:
         init=False,
         repr=False,
         compare=False,
-        metadata={TRANSIENT: True},
+        metadata={_json.TRANSIENT: True},
     )
     return made
 
@@ -87,7 +88,7 @@ class Method:
         self._function = function
         self._context: str | None = None
         self._payload: str | None = None
-        self._parameters: list[Parameter] = []
+        taken: list[Parameter] = []
         hints = get_type_hints(function, include_extras=True)
         self._may_reply_nothing = hints.get("return", type(None)) is type(None)
         parameters = list(inspect.signature(function).parameters.values())[1:]
@@ -97,42 +98,42 @@ class Method:
                 raise TypeError(f"{where} is not one that can be given by name")
             if parameter.name not in hints:
                 raise TypeError(f"{where} needs a type; `Any` takes any JSON")
-            self._add(parameter, hints[parameter.name], where)
-        if self._payload is not None and self._parameters:
+            annotation = hints[parameter.name]
+            if annotation is Context:
+                self._context = parameter.name
+            elif annotation is Payload:
+                self._payload = parameter.name
+            else:
+                taken.append(_parameter(parameter, annotation, where))
+        if self._payload is not None and taken:
             raise TypeError(f"{kind.__name__}.{name}: a payload is the only argument")
+        self._arguments = Arguments(taken)
 
-    def _add(self, parameter: inspect.Parameter, annotation: Any, where: str) -> None:
-        name = parameter.name
-        if annotation is Context:
-            self._context = name
-        elif annotation is Payload:
-            self._payload = name
-        else:
-            try:
-                reader = reader_of(annotation)
-            except TypeError as error:
-                raise TypeError(f"{where}: {error}") from None
-            has_default = parameter.default is not parameter.empty
-            optional = allows_none(annotation)
-            self._parameters.append(Parameter(json_name(name), name, reader, has_default, optional))
-
-    def __call__(self, actor: object, context: Context, payload: Payload) -> Payload:
+    def receive(self, actor: object, context: Context, payload: Payload) -> Payload:
         """Does what one message asks."""
-        if self._payload is None:
-            arguments = read_arguments(payload.body, self._parameters)
-        else:
-            arguments = {self._payload: payload}
+        arguments: dict[str, Any]
+        arguments = {self._payload: payload} if self._payload else self._arguments.read(payload.body)
         if self._context is not None:
             arguments[self._context] = context
         result = self._function(actor, **arguments)
         if isinstance(result, Payload):
             return result
-        return Payload() if result is None and self._may_reply_nothing else Payload.json(result)
+        return _NOTHING if result is None and self._may_reply_nothing else Payload.json(result)
 
     def run_hook(self, actor: object, context: Context) -> None:
         """Runs it as a hook, which has no arguments."""
         arguments = {} if self._context is None else {self._context: context}
         self._function(actor, **arguments)
+
+
+def _parameter(parameter: inspect.Parameter, annotation: Any, where: str) -> Parameter:
+    name = parameter.name
+    try:
+        reader = reader_of(annotation)
+    except TypeError as error:
+        raise TypeError(f"{where}: {error}") from None
+    has_default = parameter.default is not parameter.empty
+    return Parameter(json_name(name), name, reader, has_default, allows_none(annotation))
 
 
 class Definition:
@@ -144,6 +145,7 @@ class Definition:
         self.kind = kind
         self.name = kind.__name__
         fields_of(kind)
+        self.is_durable = bool(_json.members_of(kind))
         self.read_state = reader_of(kind)
         self.methods: dict[str, Method] = {}
         self.hooks: dict[str, Method] = {}
@@ -160,7 +162,7 @@ class Definition:
         if known is None:
             there_are = ", ".join(self.methods) or "none"
             raise Unimplemented(f"{self.name} has no method `{method}`; it has {there_are}")
-        return known(actor, context, payload)
+        return known.receive(actor, context, payload)
 
     def run_hook(self, hook: str, actor: object, context: Context) -> None:
         """Runs the method marked `@activate` or `@deactivate`, if there is one."""

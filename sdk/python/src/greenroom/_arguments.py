@@ -1,8 +1,7 @@
 """A message's body as the arguments of a method, matched to its parameters by name or by position."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import _json
 from ._failure import InvalidArgument
@@ -12,8 +11,7 @@ from ._readers import Reader
 _WHITESPACE = b" \t\r\n\f"
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter of a method, apart from the context."""
 
     name: str
@@ -26,36 +24,50 @@ class Parameter:
     """Whether it may be `None`, and so may be left out."""
 
 
-def read_arguments(body: bytes, parameters: Sequence[Parameter]) -> dict[str, Any]:
-    """The arguments as the method takes them. Raises `InvalidArgument` with the place and the problem."""
-    given = _given(body.strip(_WHITESPACE), parameters)
-    arguments = {}
-    for parameter in parameters:
-        if parameter.name in given:
-            arguments[parameter.attribute] = _read(parameter, given[parameter.name])
-        elif not parameter.has_default:
-            if not parameter.optional:
-                raise InvalidArgument(f"argument `{parameter.name}` is missing")
-            arguments[parameter.attribute] = None
-    return arguments
+class Arguments:
+    """Reads the arguments of one method."""
 
+    def __init__(self, parameters: Sequence[Parameter]) -> None:
+        self._parameters = tuple(parameters)
+        self._names = [parameter.name for parameter in parameters]
 
-def _given(body: bytes, parameters: Sequence[Parameter]) -> dict[str, Any]:
-    if not parameters or not body:
-        return {}
-    try:
-        value = _json.decode(body)
-    except _json.NotJson as error:
-        raise InvalidArgument(f"the body is not JSON: {error}") from None
-    names = [parameter.name for parameter in parameters]
-    if len(names) == 1:
-        alone = type(value) is dict and value.keys() == {names[0]}
-        return value if alone else {names[0]: value}
-    if isinstance(value, dict):
-        return _by_name(value, names)
-    if isinstance(value, list):
-        return _by_position(value, names)
-    raise InvalidArgument(f"expected an object or an array of the arguments {', '.join(names)}")
+    def read(self, body: bytes) -> dict[str, Any]:
+        """The arguments as the method takes them.
+
+        Raises `InvalidArgument` with the place and the problem.
+        """
+        arguments: dict[str, Any] = {}
+        if not self._parameters:
+            return arguments
+        given = self._given(body.strip(_WHITESPACE))
+        for name, attribute, reader, has_default, optional in self._parameters:
+            if name in given:
+                try:
+                    arguments[attribute] = reader(given[name])
+                except Malformed as malformed:
+                    raise _refused(name, malformed) from None
+            elif not has_default:
+                if not optional:
+                    raise InvalidArgument(f"argument `{name}` is missing")
+                arguments[attribute] = None
+        return arguments
+
+    def _given(self, body: bytes) -> dict[str, Any]:
+        if not body:
+            return {}
+        try:
+            value = _json.decode(body)
+        except _json.NotJson as error:
+            raise InvalidArgument(f"the body is not JSON: {error}") from None
+        names = self._names
+        if len(names) == 1:
+            alone = type(value) is dict and len(value) == 1 and names[0] in value
+            return value if alone else {names[0]: value}
+        if isinstance(value, dict):
+            return _by_name(value, names)
+        if isinstance(value, list):
+            return _by_position(value, names)
+        raise InvalidArgument(f"expected an object or an array of the arguments {', '.join(names)}")
 
 
 def _by_name(members: dict[str, Any], names: list[str]) -> dict[str, Any]:
@@ -73,10 +85,7 @@ def _by_position(values: list[Any], names: list[str]) -> dict[str, Any]:
     return dict(zip(names, values, strict=False))
 
 
-def _read(parameter: Parameter, value: Any) -> Any:
-    try:
-        return parameter.reader(value)
-    except Malformed as malformed:
-        path = malformed.path
-        separator = "" if not path or path.startswith("[") else "."
-        raise InvalidArgument(f"argument `{parameter.name}{separator}{path}`: {malformed.problem}") from None
+def _refused(name: str, malformed: Malformed) -> InvalidArgument:
+    path = malformed.path
+    separator = "" if not path or path.startswith("[") else "."
+    return InvalidArgument(f"argument `{name}{separator}{path}`: {malformed.problem}")

@@ -1,7 +1,9 @@
 """The actor as a component: the contract's exports over an `Activation`, and the contract's imports as the
 `HostApi`. The only place where the contract's types meet the SDK's.
 
-It is imported in a component only, where `wit_world` is what was generated from the contract.
+It is imported in a component only, where `wit_world` is what was generated from the contract. What goes out
+may be of any class with the members that the contract says. What comes in is of the classes that are found
+in `wit_world` once the actor has been imported, and most of these are the SDK's own by then.
 """
 
 import gc
@@ -9,9 +11,8 @@ import io
 import logging
 import sys
 import traceback
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from componentize_py_types import Err
 from wit_world.imports import context, log, messaging, reminders, state, timers, types
@@ -23,13 +24,11 @@ from ._call_error import CallError, CallErrorKind
 from ._failure import ErrorCode, Failure, Internal, ResourceExhausted
 from ._host import HostApi, Level
 from ._logging import HostHandler
-from ._message import Message, Origin
+from ._message import Message, Origin, OriginKind
 from ._payload import Payload
 from ._preload import preload
 from ._schedule import Reminder, Schedule
 from ._timestamp import milliseconds
-
-T = TypeVar("T")
 
 _MILLISECOND = timedelta(milliseconds=1)
 _U64_MAX = 2**64 - 1
@@ -39,6 +38,7 @@ def export(kind: type[Any]) -> type[Any]:
     """The class that a component has to have, for the actor type `kind`."""
     definition = Definition(kind)
     host = _Imports()
+    _take_in_as_ours()
     _speak_through(host)
     preload()
 
@@ -48,19 +48,21 @@ def export(kind: type[Any]) -> type[Any]:
         # Of the class, because each exported function is called on an object of its own.
         activation: Activation | None = None
 
-        def activate(self, me: types.Address) -> None:
-            activation = Activation(definition, host, Address(me.actor_type, me.id))
-            Behavior.activation = activation
-            _turn(host, activation.activate)
+        def activate(self, me: Address) -> None:
+            Behavior.activation = Activation(definition, host, me)
+            try:
+                Behavior.activation.activate()
+            except Exception as error:
+                raise _refusal(host, error) from None
 
-        def receive(self, message: types.Message) -> types.Payload:
-            activation = Behavior.activation
-            if activation is None:
-                raise _failure_out(Internal("a message came before the activation"))
-            received = Message(message.id, message.method, _origin_in(message.origin), message.attempt)
-            payload = _payload_in(message.payload)
-            reply = _turn(host, lambda: activation.receive(received, payload))
-            return types.Payload(reply.content_type, reply.body)
+        def receive(self, received: tuple[Message, Payload]) -> Payload:
+            message, payload = received
+            try:
+                if Behavior.activation is None:
+                    raise Internal("a message came before the activation")
+                return Behavior.activation.receive(message, payload)
+            except Exception as error:
+                raise _refusal(host, error) from None
 
         def deactivate(self) -> None:
             # The contract has no failure here: what is raised is a trap, which keeps what was written so
@@ -75,18 +77,32 @@ def export(kind: type[Any]) -> type[Any]:
     return Behavior
 
 
-def _turn(host: HostApi, run: Callable[[], T]) -> T:
-    """Runs it; a failure goes out as one, and an exception as `internal`, with its story in the log."""
-    try:
-        return run()
-    except Failure as failure:
-        raise _failure_out(failure) from None
-    except MemoryError:
-        raise  # the host says it better: which limit, and how much
-    except Exception as error:
-        host.log(Level.ERROR, "".join(traceback.format_exception(error)).rstrip())
-        raised = Internal(f"the actor raised {type(error).__name__}; its log says where")
-        raise _failure_out(raised) from None
+def _refusal(host: HostApi, error: Exception) -> Exception:
+    """A failure as the contract has it; what is none becomes `internal`, with its story in the log."""
+    if isinstance(error, MemoryError):
+        return error  # the host says it better: which limit, and how much
+    if isinstance(error, Failure):
+        return _failure_out(error)
+    host.log(Level.ERROR, "".join(traceback.format_exception(error)).rstrip())
+    return _failure_out(Internal(f"the actor raised {type(error).__name__}; its log says where"))
+
+
+def _take_in_as_ours() -> None:
+    """Puts the SDK's classes, or functions that make their objects, in the place of the generated ones."""
+    client = Origin.from_client()
+    types.Address = Address
+    types.Payload = Payload
+    types.Message = _message_in
+    types.Origin_Client = lambda: client
+    types.Origin_Actor = lambda address: Origin(OriginKind.ACTOR, actor=address)
+    types.Origin_Reminder = Origin.from_reminder
+    types.Origin_Timer = Origin.from_timer
+
+
+def _message_in(
+    id: str, method: str, payload: Payload, origin: Origin, attempt: int
+) -> tuple[Message, Payload]:
+    return Message(id, method, origin, attempt), payload
 
 
 def _speak_through(host: HostApi) -> None:
@@ -101,9 +117,12 @@ def _speak_through(host: HostApi) -> None:
 class _Imports:
     """The host's functions, imported."""
 
-    def state_get(self, key: str) -> bytes | None:
-        value: bytes | None = state.get(key)
-        return value
+    state_get = staticmethod(state.get)
+    state_delete = staticmethod(state.delete)
+    reminder_cancel = staticmethod(reminders.cancel)
+    timer_cancel = staticmethod(timers.cancel)
+    now_ms = staticmethod(context.now_ms)
+    random = staticmethod(context.random)
 
     def state_set(self, key: str, value: bytes) -> None:
         try:
@@ -111,35 +130,28 @@ class _Imports:
         except Err as limit:
             raise ResourceExhausted(limit.value) from None
 
-    def state_delete(self, key: str) -> bool:
-        was_there: bool = state.delete(key)
-        return was_there
-
     def state_keys(self, prefix: str, after: str | None, limit: int) -> list[str]:
         keys: list[str] = state.keys(prefix, after, min(limit, 2**32 - 1))
         return keys
 
     def call(self, to: Address, method: str, payload: Payload) -> Payload:
         try:
-            return _payload_in(messaging.call(_address_out(to), method, _payload_out(payload)))
+            reply: Payload = messaging.call(to, method, payload)
         except Err as error:
             raise _call_error_in(to, method, error.value) from None
+        return reply
 
     def send(self, to: Address, method: str, payload: Payload, delay_ms: int) -> None:
         try:
-            messaging.send(_address_out(to), method, _payload_out(payload), _u64(delay_ms))
+            messaging.send(to, method, payload, _u64(delay_ms))
         except Err as limit:
             raise ResourceExhausted(limit.value) from None
 
     def reminder_set(self, name: str, schedule: Schedule, method: str, payload: Payload) -> None:
         try:
-            reminders.set(name, _schedule_out(schedule), method, _payload_out(payload))
+            reminders.set(name, _schedule_out(schedule), method, payload)
         except Err as limit:
             raise ResourceExhausted(limit.value) from None
-
-    def reminder_cancel(self, name: str) -> bool:
-        was_there: bool = reminders.cancel(name)
-        return was_there
 
     def reminder_list(self) -> list[Reminder]:
         return [
@@ -149,21 +161,9 @@ class _Imports:
 
     def timer_set(self, name: str, schedule: Schedule, method: str, payload: Payload) -> None:
         try:
-            timers.set(name, _schedule_out(schedule), method, _payload_out(payload))
+            timers.set(name, _schedule_out(schedule), method, payload)
         except Err as limit:
             raise ResourceExhausted(limit.value) from None
-
-    def timer_cancel(self, name: str) -> bool:
-        was_there: bool = timers.cancel(name)
-        return was_there
-
-    def now_ms(self) -> int:
-        now: int = context.now_ms()
-        return now
-
-    def random(self, length: int) -> bytes:
-        drawn: bytes = context.random(length)
-        return drawn
 
     def log(self, level: Level, message: str) -> None:
         # A string of the guest's may hold what UTF-8 can't, and nothing said may fail a turn.
@@ -172,30 +172,6 @@ class _Imports:
 
 def _u64(number: int) -> int:
     return max(0, min(number, _U64_MAX))
-
-
-def _address_out(address: Address) -> types.Address:
-    return types.Address(address.actor_type, address.id)
-
-
-def _payload_in(payload: types.Payload) -> Payload:
-    return Payload(payload.content_type, payload.body)
-
-
-def _payload_out(payload: Payload) -> types.Payload:
-    return types.Payload(payload.content_type, payload.body)
-
-
-def _origin_in(origin: types.Origin) -> Origin:
-    match origin:
-        case types.Origin_Actor(value=address):
-            return Origin.from_actor(address.actor_type, address.id)
-        case types.Origin_Reminder(value=name):
-            return Origin.from_reminder(name)
-        case types.Origin_Timer(value=name):
-            return Origin.from_timer(name)
-        case _:
-            return Origin.from_client()
 
 
 def _schedule_out(schedule: Schedule) -> reminders.Schedule:
@@ -208,9 +184,10 @@ def _schedule_in(schedule: reminders.Schedule) -> Schedule:
     return Schedule(schedule.delay_ms * _MILLISECOND, period, schedule.repetitions)
 
 
-def _failure_out(failure: Failure) -> Err:
+def _failure_out(failure: Failure) -> Exception:
     message = failure.message.encode(errors="replace").decode()
-    return Err(types.Failure(types.ErrorCode[failure.code.name], message))
+    refusal: Exception = Err(types.Failure(types.ErrorCode[failure.code.name], message))
+    return refusal
 
 
 def _call_error_in(to: Address, method: str, error: types.CallError) -> CallError:

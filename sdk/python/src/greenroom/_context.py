@@ -30,11 +30,11 @@ class Context:
     even if the caller fails afterwards.
     """
 
-    def __init__(self, host: HostApi, me: Address, message: Message | None) -> None:
+    def __init__(self, host: HostApi, me: Address) -> None:
         self._host = host
         self.me = me
         """This actor's address."""
-        self.message = message
+        self.message: Message | None = None
         """The message of this turn; `None` while the actor is activated or deactivated."""
         self.state = State(host)
         """State under keys of its own, for what is too large to be saved whole after every change."""

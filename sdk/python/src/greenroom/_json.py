@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
+from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
 from typing import Any, NoReturn
 
 from ._names import json_name
@@ -34,9 +35,9 @@ def encode(value: object) -> bytes:
     """Writes `value`. Raises `NotJson` when it has no JSON form."""
     try:
         try:
-            return _ENCODER.encode(value).encode()
+            return _written(value).encode()
         except TypeError:  # a key that the standard library does not know, or something without a form
-            return _ENCODER.encode(_with_names(value)).encode()
+            return _written(_with_names(value)).encode()
     except RecursionError:
         raise NotJson("it is nested too deeply") from None
     except UnicodeEncodeError:
@@ -50,10 +51,10 @@ def decode(document: bytes) -> Any:
     check_depth(document)
     try:
         text = document.decode()
-        value = _DECODER.decode(text)
+        value = _read(text)
         if "\\u" in text:
             # Half of a surrogate pair would be found only when the text is written again.
-            _ENCODER.encode(value).encode()
+            _written(value).encode()
     except UnicodeEncodeError:
         raise NotJson("half of a surrogate pair") from None
     except ValueError as error:
@@ -76,11 +77,16 @@ def check_depth(document: bytes) -> None:
             raise NotJson(f"it is nested more than {DEPTH_MAX} deep")
 
 
+def form_of(value: object) -> dict[str, Any]:
+    """What is written of a dataclass, one level deep."""
+    return {name: getattr(value, attribute) for name, attribute in members_of(type(value))}
+
+
 def _form(value: Any) -> Any:
     """What the standard library can write, one level deep, of what it can't."""
     kind = type(value)
     if is_dataclass(kind):
-        return {name: getattr(value, attribute) for name, attribute in _members(kind)}
+        return form_of(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, set | frozenset):
@@ -114,7 +120,7 @@ def _name(key: object) -> str | int:
 _MEMBERS: dict[type, tuple[tuple[str, str], ...]] = {}
 
 
-def _members(kind: type) -> tuple[tuple[str, str], ...]:
+def members_of(kind: type) -> tuple[tuple[str, str], ...]:
     """The names of a dataclass's members, outside and inside."""
     known = _MEMBERS.get(kind)
     if known is None:
@@ -139,5 +145,34 @@ def _refuse(constant: str) -> NoReturn:
 
 _BRACKET = re.compile(rb"[\[{\]}]")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
-_ENCODER = json.JSONEncoder(default=_form, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)
+
+
+def _read(text: str) -> Any:
+    """What `_DECODER.decode` says, which looks for whitespace first, and there rarely is any."""
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except ValueError:
+        end = -1
+    return value if end == len(text) else _DECODER.decode(text)
+
+
+class _Writer:
+    """The standard library's writer, kept: `JSONEncoder.encode` makes one for each value."""
+
+    def __init__(self) -> None:
+        self._renew()
+
+    def _renew(self) -> None:
+        # What it is in the middle of is in the first argument, so that a value that holds itself is found.
+        self._chunks = c_make_encoder({}, _form, encode_basestring, None, ":", ",", False, False, False)
+
+    def write(self, value: object) -> str:
+        try:
+            return "".join(self._chunks(value, 0))
+        except BaseException:
+            self._renew()
+            raise
+
+
+_written = _Writer().write

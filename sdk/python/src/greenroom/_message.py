@@ -67,7 +67,7 @@ class Origin:
         return self.kind.value if self.name is None else f"{self.kind.value} {self.name}"
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)  # a frozen one takes four times as long to make, and each turn makes one
 class Message:
     """The message of the turn under way."""
 

@@ -28,12 +28,15 @@ const (
 )
 
 var (
-	// hostWrote pins what the host was given, until the bindings have made slices and strings of it.
-	hostWrote      runtime.Pinner
+	// hostWrote holds what the host was given, until the bindings have made slices and strings of it. The
+	// collector moves nothing, so there is no need to pin it, which takes several times as long.
+	hostWrote      []unsafe.Pointer
 	hostWroteBytes uintptr
 	hasStarted     bool
 	asking         []byte
 	cycles         = []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+	// collected is how many collections there had been when the collector was last suspended.
+	collected uint64
 )
 
 func init() {
@@ -54,14 +57,16 @@ func Resume() {
 
 // Suspend keeps the collector from running.
 func Suspend() {
-	before := collections()
 	debug.SetGCPercent(-1)
-	if collections() != before {
+	if now := collections(); now != collected {
 		// A collection that ends while the collector is off leaves it with no goal for the heap. An allocation
 		// that makes the heap grow would then give memory back to the system, and look at the clock for it.
+		// Whether one did, or ended before, is not worth a second look at the count: looking takes longer
+		// than all else here, and collections are rare.
 		debug.SetGCPercent(gcPercent)
 		runtime.GC()
 		debug.SetGCPercent(-1)
+		collected = collections()
 	}
 }
 
@@ -72,17 +77,24 @@ func collections() uint64 {
 }
 
 // Unpin leaves what the host has written to the collector.
-func Unpin() { hostWrote.Unpin() }
+func Unpin() {
+	clear(hostWrote)
+	hostWrote = hostWrote[:0]
+}
 
 // Allocate makes room for a value of the contract, until pinner lets go of it.
 func Allocate(pinner *runtime.Pinner, size, _ uintptr) unsafe.Pointer {
 	if size == 0 {
 		return nil
 	}
-	// Of uint64, for the strictest alignment that there is.
-	room := unsafe.Pointer(unsafe.SliceData(make([]uint64, (size+7)/8)))
+	room := roomFor(size)
 	pinner.Pin(room)
 	return room
+}
+
+// roomFor is of uint64, for the strictest alignment that there is.
+func roomFor(size uintptr) unsafe.Pointer {
+	return unsafe.Pointer(unsafe.SliceData(make([]uint64, (size+7)/8)))
 }
 
 // early serves the calls that come before the runtime has run its initialisers: those of the adapter between
@@ -98,8 +110,13 @@ func cabiRealloc(_ unsafe.Pointer, oldSize, align, size uintptr) unsafe.Pointer 
 		panic("the host resizes nothing")
 	}
 	if hasStarted {
+		if size == 0 {
+			return nil
+		}
 		hostWroteBytes += size
-		return Allocate(&hostWrote, size, align)
+		room := roomFor(size)
+		hostWrote = append(hostWrote, room)
+		return room
 	}
 	start := uintptr(unsafe.Pointer(&early))
 	at := (start + earlyUsed + align - 1) &^ (align - 1)
