@@ -43,7 +43,19 @@ impl Pace {
     }
 }
 
-/// Handles the route.
+/// Downloads a backup
+///
+/// Everything durable, as it is at one moment after the request came; the host goes on meanwhile. Its
+/// last bytes are a seal, without which `greenroom restore` takes nothing.
+#[utoipa::path(
+    get,
+    path = "/v1/backup",
+    operation_id = "downloadBackup",
+    tag = "Host",
+    responses(
+        (status = 200, description = "The backup", body = Vec<u8>, content_type = "application/vnd.sqlite3"),
+    ),
+)]
 pub(crate) async fn download(State(api): State<Arc<Api>>, uri: Uri) -> Answer {
     query::none(&uri)?;
     let backup = api.node.backup().await?;

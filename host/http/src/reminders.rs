@@ -10,20 +10,42 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode, Uri};
 
 use crate::body::Limit;
+use crate::number;
 use crate::path::{ActorPath, NamedPath};
 use crate::problem::Problem;
 use crate::query::{self, Page};
 use crate::routes::{Answer, Api};
 use crate::view;
 
-/// `GET …/-/reminders`
+/// Lists the reminders of an actor
+#[utoipa::path(
+    get,
+    path = "/v1/actors/{type}/{id}/-/reminders",
+    operation_id = "listReminders",
+    tag = "Reminders",
+    responses(
+        (status = 200, description = "All of them, by name", body = Page<view::Reminder>),
+    ),
+)]
 pub(crate) async fn list(State(api): State<Arc<Api>>, ActorPath(address): ActorPath, uri: Uri) -> Answer {
     query::none(&uri)?;
     let reminders = api.node.reminders(&address).await?;
     Ok(Json(Page::whole(reminders.iter().map(view::Reminder::from).collect())).into_response())
 }
 
-/// `PUT …/-/reminders/{name}`
+/// Sets a reminder of an actor by hand
+///
+/// In place of the one of that name, if there is one.
+#[utoipa::path(
+    put,
+    path = "/v1/actors/{type}/{id}/-/reminders/{name}",
+    operation_id = "setReminder",
+    tag = "Reminders",
+    request_body(content = ref("#/components/schemas/ReminderToSet"), content_type = "application/json"),
+    responses(
+        (status = 204, description = "It is durable"),
+    ),
+)]
 pub(crate) async fn set(
     State(api): State<Arc<Api>>,
     NamedPath { address, name }: NamedPath,
@@ -40,7 +62,16 @@ pub(crate) async fn set(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `DELETE …/-/reminders/{name}`
+/// Cancels a reminder of an actor by hand
+#[utoipa::path(
+    delete,
+    path = "/v1/actors/{type}/{id}/-/reminders/{name}",
+    operation_id = "cancelReminder",
+    tag = "Reminders",
+    responses(
+        (status = 204, description = "It is gone"),
+    ),
+)]
 pub(crate) async fn cancel(
     State(api): State<Arc<Api>>,
     NamedPath { address, name }: NamedPath,
@@ -67,8 +98,11 @@ fn parse(body: &[u8]) -> Result<(Schedule, Method, Payload), Problem> {
     #[serde(deny_unknown_fields)]
     struct Asked<'a> {
         method: Method,
+        #[serde(deserialize_with = "number::read")]
         delay_ms: u64,
+        #[serde(default, deserialize_with = "number::read_optional")]
         period_ms: Option<u64>,
+        #[serde(default, deserialize_with = "number::read_optional")]
         repetitions: Option<u32>,
         #[serde(borrow)]
         payload: Option<&'a serde_json::value::RawValue>,
@@ -94,6 +128,9 @@ mod tests {
         let (schedule, method, payload) = parse(body).unwrap();
         assert_eq!(schedule, Schedule::new(5, Some(100), Some(3)).unwrap());
         assert_eq!(method.as_str(), "tick");
+        let (as_floats, ..) =
+            parse(br#"{"method":"tick","delay_ms":5.0,"period_ms":1e2,"repetitions":3.0}"#).unwrap();
+        assert_eq!(as_floats, schedule);
         assert_eq!(payload, Payload::new("application/json", "{\"b\": 1.0}"));
         let (_, _, payload) = parse(br#"{"method":"tick","delay_ms":0}"#).unwrap();
         assert!(payload.is_empty());
