@@ -121,19 +121,17 @@ impl FailPoint {
     }
 }
 
-#[cfg(feature = "fail-points")]
-pub use armed::{Action, Plan};
+#[cfg(any(feature = "fail-points", test))]
+pub use plan::{Action, Plan};
 
-#[cfg(feature = "fail-points")]
-mod armed {
-    use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU64, Ordering};
+#[cfg(any(feature = "fail-points", test))]
+mod plan {
     use std::time::Duration;
 
     use super::FailPoint;
 
-    const VARIABLE: &str = "FAILPOINTS";
-    const EXIT_USAGE: i32 = 2;
+    /// The variable of the environment that names plans.
+    pub(super) const VARIABLE: &str = "FAILPOINTS";
 
     /// What happens at a point.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,6 +186,17 @@ mod armed {
             Ok(Plan { point, action, hit })
         }
     }
+}
+
+#[cfg(feature = "fail-points")]
+mod armed {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::plan::VARIABLE;
+    use super::{Action, FailPoint, Plan};
+
+    const EXIT_USAGE: i32 = 2;
 
     /// The plans of this process.
     fn plans() -> &'static [Plan] {
@@ -243,7 +252,6 @@ mod tests {
         assert_eq!(names.len(), FailPoint::ALL.len());
     }
 
-    #[cfg(feature = "fail-points")]
     #[test]
     fn plans_are_read_or_refused_with_the_reason() {
         let plans = Plan::parse("upload::stored=abort@3;batch::told=delay(5)").unwrap();

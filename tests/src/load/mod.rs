@@ -18,10 +18,13 @@ use tokio::task::JoinHandle;
 
 use crate::client::Client;
 use crate::config::Settings;
+use crate::eventually::eventually;
 use crate::history::History;
 
 /// Actors that send to others.
 const SENDERS: usize = 2;
+/// How long it may take on a busy machine until something was acknowledged.
+const BUSY: Duration = Duration::from_mins(1);
 /// How long a client may take that repeats until it is answered.
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
 /// The type that is deployed and rolled back meanwhile.
@@ -132,6 +135,15 @@ impl Load {
             clients.push(tokio::spawn(clients::deploys(share(), component, seed)));
         }
         Ok(Load { shared, clients })
+    }
+
+    /// Waits until so much is acknowledged.
+    pub async fn until_acknowledged(&self, count: usize) -> anyhow::Result<()> {
+        eventually("enough is acknowledged", BUSY, || async {
+            let acknowledged = self.shared.seen.acknowledged();
+            if acknowledged < count { Err(acknowledged) } else { Ok(()) }
+        })
+        .await
     }
 
     /// Lets everybody finish with the host, which may be at another address now. Whoever repeats until
