@@ -8,6 +8,7 @@ use axum::response::IntoResponse as _;
 use greenroom_core::{ActorType, Code};
 use http::header::{CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, StatusCode, Uri};
+use utoipa::IntoParams;
 
 use crate::body::Limit;
 use crate::path::{ActorTypePath, VersionPath};
@@ -19,7 +20,20 @@ use crate::view;
 /// The media type of components.
 const WASM: &str = "application/wasm";
 
-/// `PUT /v1/actor-types/{type}`
+/// Deploys a component as the next version of an actor type
+///
+/// It is checked and compiled first. The bytes of the active version again change nothing.
+#[utoipa::path(
+    put,
+    path = "/v1/actor-types/{type}",
+    operation_id = "deployComponent",
+    tag = "Actor types",
+    request_body(content = Vec<u8>, content_type = "application/wasm", description = "A component of the world `actor`; at most `component_bytes`"),
+    responses(
+        (status = 200, description = "It was the active version already", body = view::Deployed, headers(("Location" = String, description = "The actor type"))),
+        (status = 201, description = "It is the active version now", body = view::Deployed, headers(("Location" = String, description = "The actor type"))),
+    ),
+)]
 pub(crate) async fn deploy(
     State(api): State<Arc<Api>>,
     ActorTypePath(actor_type): ActorTypePath,
@@ -45,15 +59,32 @@ fn is_wasm(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(WASM.as_bytes()))
 }
 
-/// `GET /v1/actor-types?after=&limit=`
+/// Which page of the list.
+#[derive(serde::Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParameters {
+    /// Only those after this one: the `next` of the page before.
+    #[param(pattern = "^[A-Za-z][A-Za-z0-9_.-]{0,63}$", example = "task")]
+    after: Option<String>,
+    /// Most items of the page.
+    #[param(minimum = 1, maximum = 1_000, default = 100)]
+    limit: Option<usize>,
+}
+
+/// Lists what is deployed
+#[utoipa::path(
+    get,
+    path = "/v1/actor-types",
+    operation_id = "listActorTypes",
+    tag = "Actor types",
+    params(ListParameters),
+    responses(
+        (status = 200, description = "One page of it, by name", body = Page<view::ActorType>),
+    ),
+)]
 pub(crate) async fn list(State(api): State<Arc<Api>>, uri: Uri) -> Answer {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Parameters {
-        after: Option<String>,
-        limit: Option<usize>,
-    }
-    let asked: Parameters = query::parse(&uri)?;
+    let asked: ListParameters = query::parse(&uri)?;
     let limit = query::limit(asked.limit)?;
     let after =
         asked.after.as_deref().map(ActorType::new).transpose().map_err(|_| {
@@ -66,7 +97,16 @@ pub(crate) async fn list(State(api): State<Arc<Api>>, uri: Uri) -> Answer {
     Ok(Json(page.map(|known| view::ActorType::from(&known))).into_response())
 }
 
-/// `GET /v1/actor-types/{type}`
+/// Looks at an actor type, its versions and its methods
+#[utoipa::path(
+    get,
+    path = "/v1/actor-types/{type}",
+    operation_id = "inspectActorType",
+    tag = "Actor types",
+    responses(
+        (status = 200, description = "What it is now", body = view::InspectedType),
+    ),
+)]
 pub(crate) async fn inspect(
     State(api): State<Arc<Api>>,
     ActorTypePath(actor_type): ActorTypePath,
@@ -79,7 +119,16 @@ pub(crate) async fn inspect(
     Ok(Json(view::InspectedType::new(&known, description)).into_response())
 }
 
-/// `GET /v1/actor-types/{type}/versions/{n}/component`
+/// Downloads a version as it was uploaded
+#[utoipa::path(
+    get,
+    path = "/v1/actor-types/{type}/versions/{version}/component",
+    operation_id = "downloadComponent",
+    tag = "Actor types",
+    responses(
+        (status = 200, description = "The bytes of the component", body = Vec<u8>, content_type = "application/wasm"),
+    ),
+)]
 pub(crate) async fn component(
     State(api): State<Arc<Api>>,
     VersionPath { actor_type, version }: VersionPath,
@@ -90,7 +139,18 @@ pub(crate) async fn component(
     Ok(([(CONTENT_TYPE, WASM), (X_CONTENT_TYPE_OPTIONS, "nosniff")], component).into_response())
 }
 
-/// `POST /v1/actor-types/{type}/versions/{n}/activate`
+/// Makes another version the active one
+///
+/// Back or forward: each actor runs it from its next turn on, with state and mailbox kept.
+#[utoipa::path(
+    post,
+    path = "/v1/actor-types/{type}/versions/{version}/activate",
+    operation_id = "activateVersion",
+    tag = "Actor types",
+    responses(
+        (status = 200, description = "It is active", body = view::ActorType),
+    ),
+)]
 pub(crate) async fn activate(
     State(api): State<Arc<Api>>,
     VersionPath { actor_type, version }: VersionPath,
@@ -101,19 +161,33 @@ pub(crate) async fn activate(
     Ok(Json(view::ActorType::from(&known)).into_response())
 }
 
-/// `DELETE /v1/actor-types/{type}?purge=true`
+/// What goes with the type.
+#[derive(serde::Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UndeployParameters {
+    /// Removes all that its actors have stored too, instead of refusing while there is anything.
+    #[serde(default)]
+    purge: bool,
+}
+
+/// Undeploys an actor type
+#[utoipa::path(
+    delete,
+    path = "/v1/actor-types/{type}",
+    operation_id = "undeployActorType",
+    tag = "Actor types",
+    params(UndeployParameters),
+    responses(
+        (status = 204, description = "Nothing is deployed under that name"),
+    ),
+)]
 pub(crate) async fn undeploy(
     State(api): State<Arc<Api>>,
     ActorTypePath(actor_type): ActorTypePath,
     uri: Uri,
 ) -> Answer {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Parameters {
-        #[serde(default)]
-        purge: bool,
-    }
-    let asked: Parameters = query::parse(&uri)?;
+    let asked: UndeployParameters = query::parse(&uri)?;
     api.node.undeploy(&actor_type, asked.purge).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -8,6 +8,7 @@ use axum::response::IntoResponse as _;
 use greenroom_core::{ActorType, Address};
 use greenroom_runtime::ActorQuery;
 use http::{StatusCode, Uri};
+use utoipa::IntoParams;
 
 use crate::path::ActorPath;
 use crate::problem::Problem;
@@ -15,19 +16,40 @@ use crate::query::{self, Page};
 use crate::routes::{Answer, Api};
 use crate::view;
 
-/// `GET /v1/actors?type=&prefix=&after=&limit=`
+/// Which actors to list.
+#[derive(serde::Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParameters {
+    /// Only actors of this type.
+    #[serde(rename = "type")]
+    #[param(pattern = "^[A-Za-z][A-Za-z0-9_.-]{0,63}$", example = "task")]
+    actor_type: Option<String>,
+    /// Only those whose id begins with this.
+    #[param(example = "task-")]
+    prefix: Option<String>,
+    /// Only those after this one: the `next` of the page before.
+    after: Option<String>,
+    /// Most items of the page.
+    #[param(minimum = 1, maximum = 1_000, default = 100)]
+    limit: Option<usize>,
+}
+
+/// Lists the actors that have anything stored or are in memory
+#[utoipa::path(
+    get,
+    path = "/v1/actors",
+    operation_id = "listActors",
+    tag = "Actors",
+    params(ListParameters),
+    responses(
+        (status = 200, description = "One page of them, in order", body = Page<view::ActorLine>),
+    ),
+)]
 pub(crate) async fn list(State(api): State<Arc<Api>>, uri: Uri) -> Answer {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Parameters {
-        r#type: Option<String>,
-        prefix: Option<String>,
-        after: Option<String>,
-        limit: Option<usize>,
-    }
-    let asked: Parameters = query::parse(&uri)?;
+    let asked: ListParameters = query::parse(&uri)?;
     let limit = query::limit(asked.limit)?;
-    let actor_type = asked.r#type.as_deref().map(ActorType::new).transpose();
+    let actor_type = asked.actor_type.as_deref().map(ActorType::new).transpose();
     let query = ActorQuery {
         actor_type: actor_type.map_err(|error| Problem::invalid_request(format!("type: {error}")))?,
         prefix: asked.prefix.unwrap_or_default(),
@@ -47,28 +69,68 @@ fn parse_cursor(cursor: &str) -> Result<Address, Problem> {
         .ok_or_else(|| Problem::invalid_request("after is not a cursor: take the `next` of a page as it is"))
 }
 
-/// `GET /v1/actors/{type}/{id}`
+/// Looks at an actor
+#[utoipa::path(
+    get,
+    path = "/v1/actors/{type}/{id}",
+    operation_id = "inspectActor",
+    tag = "Actors",
+    responses(
+        (status = 200, description = "What it is now", body = view::Actor),
+    ),
+)]
 pub(crate) async fn inspect(State(api): State<Arc<Api>>, ActorPath(address): ActorPath, uri: Uri) -> Answer {
     query::none(&uri)?;
     let actor = api.node.inspect(&address).await?;
     Ok(Json(view::Actor::from(&actor)).into_response())
 }
 
-/// `DELETE /v1/actors/{type}/{id}`
+/// Deactivates an actor and removes all that it has stored
+///
+/// State, reminders and mailbox go in one transaction; its next message finds it as new.
+#[utoipa::path(
+    delete,
+    path = "/v1/actors/{type}/{id}",
+    operation_id = "removeActor",
+    tag = "Actors",
+    responses(
+        (status = 204, description = "Nothing is stored of it"),
+    ),
+)]
 pub(crate) async fn remove(State(api): State<Arc<Api>>, ActorPath(address): ActorPath, uri: Uri) -> Answer {
     query::none(&uri)?;
     api.node.delete(&address).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `GET /v1/actors/{type}/{id}/-/mailbox`
+/// Looks at what waits for an actor
+#[utoipa::path(
+    get,
+    path = "/v1/actors/{type}/{id}/-/mailbox",
+    operation_id = "listMailbox",
+    tag = "Actors",
+    responses(
+        (status = 200, description = "All of it, in order", body = Page<view::WaitingMessage>),
+    ),
+)]
 pub(crate) async fn mailbox(State(api): State<Arc<Api>>, ActorPath(address): ActorPath, uri: Uri) -> Answer {
     query::none(&uri)?;
     let waiting = api.node.mailbox(&address).await?;
     Ok(Json(Page::whole(waiting.iter().map(view::WaitingMessage::from).collect())).into_response())
 }
 
-/// `POST /v1/actors/{type}/{id}/-/deactivate`
+/// Lets go of the memory of an actor now
+///
+/// Nothing stored is touched, and its next message activates it again.
+#[utoipa::path(
+    post,
+    path = "/v1/actors/{type}/{id}/-/deactivate",
+    operation_id = "deactivateActor",
+    tag = "Actors",
+    responses(
+        (status = 204, description = "It is dormant"),
+    ),
+)]
 pub(crate) async fn deactivate(
     State(api): State<Arc<Api>>,
     ActorPath(address): ActorPath,

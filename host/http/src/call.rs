@@ -14,6 +14,7 @@ use greenroom_runtime::Once;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use utoipa::IntoParams;
 
 use crate::body::Limit;
 use crate::duration;
@@ -22,9 +23,21 @@ use crate::path::MethodPath;
 use crate::problem::Problem;
 use crate::query;
 use crate::routes::{Answer, Api};
+use crate::view;
 
 /// The media type of a body that came without one.
 const UNTYPED: &str = "application/octet-stream";
+
+/// When the message is delivered.
+#[derive(serde::Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Parameters {
+    /// No sooner than this after now, for a message that is sent: an ISO 8601 duration of weeks, days, hours, minutes
+    /// and seconds.
+    #[param(format = "duration", example = "PT5S")]
+    delay: Option<String>,
+}
 
 /// What is to be done with a message.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +46,36 @@ enum Delivery {
     Send { delay: Duration },
 }
 
-/// Handles the route.
+/// Calls an actor, or sends it a message
+///
+/// A call runs one turn with the body as payload, and answers when what it wrote is durable. With
+/// `Prefer: respond-async` the message is stored instead, and processed exactly once later.
+#[utoipa::path(
+    post,
+    path = "/v1/actors/{type}/{id}/{method}",
+    operation_id = "callActor",
+    tag = "Actors",
+    params(
+        Parameters,
+        ("Prefer" = Option<String>, Header, example = "respond-async",
+            description = "`respond-async` sends the message: the answer comes when it is durable, not when it is processed"),
+        ("Idempotency-Key" = Option<String>, Header, example = "8e03978e-40d5-43dd-bc93-6894a57f9324",
+            pattern = r#"^(?:[!#-+\--\[\]-~]{1,255}|"(?:[ !#-\[\]-~]|\\["\\]){1,255}")$"#,
+            description = "A name for this request to this actor. Every repeat with it has no further effect and gets \
+                           the answer of the first"),
+    ),
+    request_body(content_type = "*/*", description = "The payload, of any media type; at most `payload_bytes`"),
+    responses(
+        (status = 200, description = "The reply, of the media type that the actor gave it", content_type = "*/*",
+            headers(("Idempotency-Replayed" = Option<String>, description = "`true` when this is the answer of an earlier request"))),
+        (status = 202, description = "The message is durable", body = view::Accepted,
+            headers(
+                ("Preference-Applied" = String, description = "`respond-async`"),
+                ("Idempotency-Replayed" = Option<String>, description = "`true` when this is the answer of an earlier request"))),
+        (status = 204, description = "The reply, which is empty",
+            headers(("Idempotency-Replayed" = Option<String>, description = "`true` when this is the answer of an earlier request"))),
+    ),
+)]
 pub(crate) async fn call(State(api): State<Arc<Api>>, path: MethodPath, request: Request) -> Answer {
     answer(&api, path, request).await
 }
@@ -96,11 +138,6 @@ fn delivery(parts: &Parts) -> Result<Delivery, Problem> {
 }
 
 fn delay(uri: &Uri) -> Result<Option<Duration>, Problem> {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Parameters {
-        delay: Option<String>,
-    }
     if uri.query().is_none() {
         return Ok(None);
     }

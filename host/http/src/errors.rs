@@ -13,12 +13,32 @@ use crate::routes::Answer;
 /// The documentation of all codes.
 const DOCUMENT: &str = include_str!("../../../docs/errors.md");
 
-/// `GET /errors`
+/// Shows what all error codes mean
+#[utoipa::path(
+    get,
+    path = "/errors",
+    operation_id = "listErrors",
+    tag = "Host",
+    responses(
+        (status = 200, description = "The documentation of every code", body = String, content_type = "text/markdown"),
+    ),
+)]
 pub(crate) async fn all() -> Response {
     markdown(DOCUMENT.to_owned())
 }
 
-/// `GET /errors/{code}`: the head of the table and the rows of that code.
+/// Shows what an error code means
+///
+/// The `type` of every problem document refers to this.
+#[utoipa::path(
+    get,
+    path = "/errors/{code}",
+    operation_id = "showError",
+    tag = "Host",
+    responses(
+        (status = 200, description = "The rows of the table with that code", body = String, content_type = "text/markdown"),
+    ),
+)]
 pub(crate) async fn one(mut parts: Parts) -> Answer {
     let asked = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
     let code = asked.as_ref().and_then(|asked| asked.iter().next()).map_or("", |(_, code)| code);

@@ -11,18 +11,45 @@ use crate::query;
 use crate::routes::{Answer, Api};
 use crate::view;
 
-/// `GET /healthz`: the process answers.
+/// Says whether the process answers
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "checkAlive",
+    tag = "Host",
+    responses(
+        (status = 200, description = "It does", body = String, content_type = "text/plain"),
+    ),
+)]
 pub(crate) async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// `GET /readyz`: it can take work.
+/// Says whether the host can take work
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "checkReady",
+    tag = "Host",
+    responses(
+        (status = 200, description = "It can", body = String, content_type = "text/plain"),
+    ),
+)]
 pub(crate) async fn ready(State(api): State<Arc<Api>>) -> Answer {
     api.node.ready().await?;
     Ok("ready\n".into_response())
 }
 
-/// `GET /v1/node`
+/// Tells what the host is, and the limits in force
+#[utoipa::path(
+    get,
+    path = "/v1/node",
+    operation_id = "describeNode",
+    tag = "Host",
+    responses(
+        (status = 200, description = "What it is", body = view::NodeView),
+    ),
+)]
 pub(crate) async fn describe(State(api): State<Arc<Api>>, uri: Uri) -> Answer {
     query::none(&uri)?;
     let view = view::NodeView::new(&api.about, api.started.elapsed(), api.limits());

@@ -77,9 +77,8 @@ impl<S: Send + Sync> FromRequestParts<S> for VersionPath {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let segments = Segments::of(parts, state).await?;
         let text = segments.get("version");
-        // `u32::from_str` takes a leading plus sign, which would give one version two addresses.
-        let version = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-        let Some(version) = version else {
+        // `u32::from_str` takes a leading plus sign and zeros, which would give one version two addresses.
+        let Some(version) = text.parse::<u32>().ok().filter(|version| version.to_string() == text) else {
             return Err(Problem::new(Code::InvalidPath, "a version is a number, for example 3"));
         };
         Ok(VersionPath { actor_type: segments.actor_type()?, version })

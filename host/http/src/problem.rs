@@ -75,7 +75,7 @@ struct Document<'a> {
 }
 
 /// Seconds to wait where the host knows that trying again helps.
-fn retry_after_seconds(code: Code) -> Option<u16> {
+pub(crate) fn retry_after_seconds(code: Code) -> Option<u16> {
     match code {
         Code::MailboxFull | Code::Overloaded => Some(1),
         Code::StoreUnavailable => Some(2),

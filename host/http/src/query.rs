@@ -5,6 +5,7 @@ use axum::extract::Query;
 use http::Uri;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use crate::problem::Problem;
 
@@ -44,9 +45,11 @@ pub(crate) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
 }
 
 /// One page of a list.
-#[derive(Serialize, Debug, PartialEq, Eq)]
+#[derive(Serialize, ToSchema, Debug, PartialEq, Eq)]
 pub(crate) struct Page<T> {
     items: Vec<T>,
+    /// What to ask for as `after` for the next page; none when this is the last.
+    #[schema(required)]
     next: Option<String>,
 }
 

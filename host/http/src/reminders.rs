@@ -16,14 +16,35 @@ use crate::query::{self, Page};
 use crate::routes::{Answer, Api};
 use crate::view;
 
-/// `GET …/-/reminders`
+/// Lists the reminders of an actor
+#[utoipa::path(
+    get,
+    path = "/v1/actors/{type}/{id}/-/reminders",
+    operation_id = "listReminders",
+    tag = "Reminders",
+    responses(
+        (status = 200, description = "All of them, by name", body = Page<view::Reminder>),
+    ),
+)]
 pub(crate) async fn list(State(api): State<Arc<Api>>, ActorPath(address): ActorPath, uri: Uri) -> Answer {
     query::none(&uri)?;
     let reminders = api.node.reminders(&address).await?;
     Ok(Json(Page::whole(reminders.iter().map(view::Reminder::from).collect())).into_response())
 }
 
-/// `PUT …/-/reminders/{name}`
+/// Sets a reminder of an actor by hand
+///
+/// In place of the one of that name, if there is one.
+#[utoipa::path(
+    put,
+    path = "/v1/actors/{type}/{id}/-/reminders/{name}",
+    operation_id = "setReminder",
+    tag = "Reminders",
+    request_body(content = ref("#/components/schemas/ReminderToSet"), content_type = "application/json"),
+    responses(
+        (status = 204, description = "It is durable"),
+    ),
+)]
 pub(crate) async fn set(
     State(api): State<Arc<Api>>,
     NamedPath { address, name }: NamedPath,
@@ -40,7 +61,16 @@ pub(crate) async fn set(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `DELETE …/-/reminders/{name}`
+/// Cancels a reminder of an actor by hand
+#[utoipa::path(
+    delete,
+    path = "/v1/actors/{type}/{id}/-/reminders/{name}",
+    operation_id = "cancelReminder",
+    tag = "Reminders",
+    responses(
+        (status = 204, description = "It is gone"),
+    ),
+)]
 pub(crate) async fn cancel(
     State(api): State<Arc<Api>>,
     NamedPath { address, name }: NamedPath,

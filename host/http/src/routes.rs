@@ -6,13 +6,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, post, put};
 use greenroom_core::{Code, Limits};
 use greenroom_runtime::Node;
 use http::{Method, Request, Uri};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tower::Service as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::backup::Pace;
 use crate::body::BodyReader;
@@ -99,44 +100,41 @@ impl From<Router> for Routes {
     }
 }
 
-/// The routes, in the order of the API's description.
-fn router(api: Arc<Api>) -> Router {
-    Router::new()
+/// The routes, in the order of the API's description, each with what its handler says of itself.
+pub(crate) fn described() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
         // `Routes::answer` is before this one; it is here for what other methods are told.
-        .route("/v1/actors/{type}/{id}/{method}", post(call::call))
-        .route("/v1/actors", get(actors::list))
-        .route("/v1/actors/{type}/{id}", get(actors::inspect).delete(actors::remove))
-        .route("/v1/actors/{type}/{id}/-/state", get(state::keys))
-        .route(
-            "/v1/actors/{type}/{id}/-/state/{name}",
-            get(state::read).put(state::write).delete(state::remove),
-        )
-        .route("/v1/actors/{type}/{id}/-/reminders", get(reminders::list))
-        .route("/v1/actors/{type}/{id}/-/reminders/{name}", put(reminders::set).delete(reminders::cancel))
-        .route("/v1/actors/{type}/{id}/-/mailbox", get(actors::mailbox))
-        .route("/v1/actors/{type}/{id}/-/deactivate", post(actors::deactivate))
-        .route("/v1/actor-types", get(actor_types::list))
-        .route(
-            "/v1/actor-types/{type}",
-            put(actor_types::deploy).get(actor_types::inspect).merge(delete(actor_types::undeploy)),
-        )
-        .route("/v1/actor-types/{type}/openapi.json", get(openapi::of_type))
-        .route("/v1/actor-types/{type}/versions/{version}/component", get(actor_types::component))
-        .route("/v1/actor-types/{type}/versions/{version}/activate", post(actor_types::activate))
-        .route("/v1/actor-types/{type}/settings", get(type_settings::show).patch(type_settings::change))
-        .route("/v1/dead-letters", get(dead_letters::list))
-        .route("/v1/dead-letters/{id}", get(dead_letters::inspect).delete(dead_letters::remove))
-        .route("/v1/dead-letters/{id}/payload", get(dead_letters::payload))
-        .route("/v1/dead-letters/{id}/retry", post(dead_letters::retry))
-        .route("/v1/node", get(node::describe))
-        .route("/v1/backup", get(backup::download))
-        .route("/healthz", get(node::alive))
-        .route("/readyz", get(node::ready))
-        .route("/errors", get(errors::all))
-        .route("/errors/{code}", get(errors::one))
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(unknown_method)
-        .with_state(api)
+        .routes(routes!(call::call))
+        .routes(routes!(actors::list))
+        .routes(routes!(actors::inspect, actors::remove))
+        .routes(routes!(state::keys))
+        .routes(routes!(state::read, state::write, state::remove))
+        .routes(routes!(reminders::list))
+        .routes(routes!(reminders::set, reminders::cancel))
+        .routes(routes!(actors::mailbox))
+        .routes(routes!(actors::deactivate))
+        .routes(routes!(actor_types::list))
+        .routes(routes!(actor_types::deploy, actor_types::inspect, actor_types::undeploy))
+        .routes(routes!(openapi::of_type::describe))
+        .routes(routes!(actor_types::component))
+        .routes(routes!(actor_types::activate))
+        .routes(routes!(type_settings::show, type_settings::change))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::inspect, dead_letters::remove))
+        .routes(routes!(dead_letters::payload))
+        .routes(routes!(dead_letters::retry))
+        .routes(routes!(node::describe))
+        .routes(routes!(backup::download))
+        .routes(routes!(node::alive))
+        .routes(routes!(node::ready))
+        .routes(routes!(errors::all))
+        .routes(routes!(errors::one))
+        .routes(routes!(openapi::of_host::describe))
+}
+
+fn router(api: Arc<Api>) -> Router {
+    let (router, _) = described().split_for_parts();
+    router.fallback(unknown_path).method_not_allowed_fallback(unknown_method).with_state(api)
 }
 
 async fn unknown_path(uri: Uri) -> Problem {

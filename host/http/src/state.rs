@@ -9,6 +9,7 @@ use axum::response::IntoResponse as _;
 use greenroom_core::Code;
 use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{StatusCode, Uri};
+use utoipa::IntoParams;
 
 use crate::body::Limit;
 use crate::path::{ActorPath, NamedPath};
@@ -16,23 +17,49 @@ use crate::problem::Problem;
 use crate::query::{self, Page};
 use crate::routes::{Answer, Api};
 
-/// `GET …/-/state?prefix=&after=&limit=`
+/// Which keys to list.
+#[derive(serde::Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParameters {
+    /// Only keys that begin with this.
+    prefix: Option<String>,
+    /// Only those after this one: the `next` of the page before.
+    after: Option<String>,
+    /// Most items of the page.
+    #[param(minimum = 1, maximum = 1_000, default = 100)]
+    limit: Option<usize>,
+}
+
+/// Lists the keys of the committed state of an actor
+#[utoipa::path(
+    get,
+    path = "/v1/actors/{type}/{id}/-/state",
+    operation_id = "listState",
+    tag = "State",
+    params(ListParameters),
+    responses(
+        (status = 200, description = "One page of them, in the order of their bytes", body = Page<String>),
+    ),
+)]
 pub(crate) async fn keys(State(api): State<Arc<Api>>, ActorPath(address): ActorPath, uri: Uri) -> Answer {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Parameters {
-        prefix: Option<String>,
-        after: Option<String>,
-        limit: Option<usize>,
-    }
-    let asked: Parameters = query::parse(&uri)?;
+    let asked: ListParameters = query::parse(&uri)?;
     let limit = query::limit(asked.limit)?;
     let prefix = asked.prefix.unwrap_or_default();
     let keys = api.node.state_keys(&address, &prefix, asked.after.as_deref(), limit + 1).await?;
     Ok(Json(Page::first_of(keys, limit, Clone::clone)).into_response())
 }
 
-/// `GET …/-/state/{key}`
+/// Reads a value of the committed state of an actor
+#[utoipa::path(
+    get,
+    path = "/v1/actors/{type}/{id}/-/state/{name}",
+    operation_id = "readState",
+    tag = "State",
+    responses(
+        (status = 200, description = "The bytes of the value", body = Vec<u8>, content_type = "application/octet-stream"),
+    ),
+)]
 pub(crate) async fn read(
     State(api): State<Arc<Api>>,
     NamedPath { address, name }: NamedPath,
@@ -45,7 +72,19 @@ pub(crate) async fn read(
     Ok((headers, value).into_response())
 }
 
-/// `PUT …/-/state/{key}`
+/// Writes a value of the state of an actor by hand
+///
+/// A turn of its own. What the guest had in memory is gone after it.
+#[utoipa::path(
+    put,
+    path = "/v1/actors/{type}/{id}/-/state/{name}",
+    operation_id = "writeState",
+    tag = "State",
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The value; at most `state_value_bytes`"),
+    responses(
+        (status = 204, description = "It is durable"),
+    ),
+)]
 pub(crate) async fn write(
     State(api): State<Arc<Api>>,
     NamedPath { address, name }: NamedPath,
@@ -65,7 +104,18 @@ pub(crate) async fn write(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `DELETE …/-/state/{key}`
+/// Removes a value of the state of an actor by hand
+///
+/// A turn of its own. What the guest had in memory is gone after it.
+#[utoipa::path(
+    delete,
+    path = "/v1/actors/{type}/{id}/-/state/{name}",
+    operation_id = "removeState",
+    tag = "State",
+    responses(
+        (status = 204, description = "It is gone"),
+    ),
+)]
 pub(crate) async fn remove(
     State(api): State<Arc<Api>>,
     NamedPath { address, name }: NamedPath,

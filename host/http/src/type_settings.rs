@@ -5,17 +5,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse as _;
-use greenroom_core::settings::SettingView;
-use greenroom_core::{ActorType, Code};
+use greenroom_core::Code;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Uri};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::body::Limit;
 use crate::path::ActorTypePath;
 use crate::problem::Problem;
 use crate::query;
 use crate::routes::{Answer, Api};
+use crate::view::{self, Settings};
 
 /// Largest patch; the largest that can be valid is about as much.
 const PATCH_LIMIT: Limit = Limit { bytes: 64 << 10, name: "settings_patch_bytes" };
@@ -23,7 +23,16 @@ const PATCH_LIMIT: Limit = Limit { bytes: 64 << 10, name: "settings_patch_bytes"
 /// The media types of a patch.
 const MEDIA_TYPES: [&str; 2] = ["application/merge-patch+json", "application/json"];
 
-/// `GET /v1/actor-types/{type}/settings`
+/// Shows every setting of an actor type, and whose it is
+#[utoipa::path(
+    get,
+    path = "/v1/actor-types/{type}/settings",
+    operation_id = "showSettings",
+    tag = "Actor types",
+    responses(
+        (status = 200, description = "All of them", body = view::Settings),
+    ),
+)]
 pub(crate) async fn show(
     State(api): State<Arc<Api>>,
     ActorTypePath(actor_type): ActorTypePath,
@@ -31,10 +40,23 @@ pub(crate) async fn show(
 ) -> Answer {
     query::none(&uri)?;
     let settings = api.node.settings(&actor_type).await?;
-    Ok(Json(view(&actor_type, settings)).into_response())
+    Ok(Json(Settings::new(&actor_type, settings)).into_response())
 }
 
-/// `PATCH /v1/actor-types/{type}/settings`
+/// Changes settings of an actor type while the host runs
+///
+/// A JSON Merge Patch (RFC 7396): `null` gives a setting back to the host. Each actor has the new ones from its next
+/// turn on.
+#[utoipa::path(
+    patch,
+    path = "/v1/actor-types/{type}/settings",
+    operation_id = "changeSettings",
+    tag = "Actor types",
+    request_body(content((ref("#/components/schemas/SettingsToChange") = "application/merge-patch+json"), (ref("#/components/schemas/SettingsToChange") = "application/json"))),
+    responses(
+        (status = 200, description = "All settings as they are now", body = view::Settings),
+    ),
+)]
 pub(crate) async fn change(
     State(api): State<Arc<Api>>,
     ActorTypePath(actor_type): ActorTypePath,
@@ -51,7 +73,7 @@ pub(crate) async fn change(
     let patch: Value = serde_json::from_slice(&received.bytes)
         .map_err(|error| Problem::invalid_request(format!("$: not JSON: {error}")))?;
     let settings = api.node.change_settings(&actor_type, &patch).await?;
-    Ok(Json(view(&actor_type, settings)).into_response())
+    Ok(Json(Settings::new(&actor_type, settings)).into_response())
 }
 
 /// Whether the body says that it is a patch, or says nothing.
@@ -60,18 +82,6 @@ fn is_patch(headers: &HeaderMap) -> bool {
         let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
         MEDIA_TYPES.iter().any(|known| essence.trim_ascii().eq_ignore_ascii_case(known.as_bytes()))
     })
-}
-
-fn view(actor_type: &ActorType, settings: Vec<SettingView>) -> Value {
-    let member = |SettingView { name, value, from, max }: SettingView| {
-        let mut shown = json!({"value": value, "from": from.as_str()});
-        if let Some(max) = max {
-            shown["max"] = max.into();
-        }
-        (name, shown)
-    };
-    let settings: Map<String, Value> = settings.into_iter().map(member).collect();
-    json!({"type": actor_type.as_str(), "settings": settings})
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! What comes back as JSON. Every name here is part of the API: times are RFC 3339 in UTC,
 //! durations and sizes carry their unit in the name.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use greenroom_core::component::{Description, MethodDescription};
+use greenroom_core::settings::SettingView;
 use greenroom_core::store::{DeadLetterSummary, VersionRecord};
-use greenroom_core::{Limits, Origin as SentBy, Payload};
-use greenroom_runtime::{ActorSummary, ActorTypeView, ActorView, ErrorSummary, Lifecycle, TurnSummary};
+use greenroom_core::{Limits, MessageId, Origin as SentBy, Payload};
+use greenroom_runtime::{ActorSummary, ActorTypeView, ActorView, ErrorSummary, TurnSummary};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::config::About;
 use crate::problem::public_detail;
@@ -17,20 +20,34 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn lifecycle(lifecycle: Lifecycle) -> &'static str {
-    match lifecycle {
-        Lifecycle::Dormant => "dormant",
-        Lifecycle::Activated => "activated",
-        Lifecycle::Idle => "idle",
+/// Where an actor is in its lifecycle.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Lifecycle {
+    /// Not in memory.
+    Dormant,
+    /// In memory, and at work.
+    Activated,
+    /// In memory, and waiting.
+    Idle,
+}
+
+impl From<greenroom_runtime::Lifecycle> for Lifecycle {
+    fn from(lifecycle: greenroom_runtime::Lifecycle) -> Self {
+        match lifecycle {
+            greenroom_runtime::Lifecycle::Dormant => Lifecycle::Dormant,
+            greenroom_runtime::Lifecycle::Activated => Lifecycle::Activated,
+            greenroom_runtime::Lifecycle::Idle => Lifecycle::Idle,
+        }
     }
 }
 
 /// One line of a list of actors.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct ActorLine {
     r#type: String,
     id: String,
-    lifecycle: &'static str,
+    lifecycle: Lifecycle,
 }
 
 impl From<&ActorSummary> for ActorLine {
@@ -38,24 +55,33 @@ impl From<&ActorSummary> for ActorLine {
         ActorLine {
             r#type: actor.address.actor_type.to_string(),
             id: actor.address.id.to_string(),
-            lifecycle: lifecycle(actor.lifecycle),
+            lifecycle: actor.lifecycle.into(),
         }
     }
 }
 
 /// One actor, looked at closely.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "type": "task", "id": "task-123", "lifecycle": "idle", "version": 2, "sandbox_memory_bytes": 131_072,
+    "mailbox_length": 0, "state_keys": 1, "state_bytes": 94, "reminders": [],
+    "last_turn": {"method": "update_status", "at": "2026-01-31T12:00:00.000Z", "took_ms": 0.84}, "last_error": null,
+}))]
 pub(crate) struct Actor {
     r#type: String,
     id: String,
-    lifecycle: &'static str,
+    lifecycle: Lifecycle,
+    #[schema(required)]
     version: Option<u32>,
+    #[schema(required)]
     sandbox_memory_bytes: Option<usize>,
     mailbox_length: u64,
     state_keys: u64,
     state_bytes: u64,
     reminders: Vec<Reminder>,
+    #[schema(required)]
     last_turn: Option<Turn>,
+    #[schema(required)]
     last_error: Option<LastError>,
 }
 
@@ -64,7 +90,7 @@ impl From<&ActorView> for Actor {
         Actor {
             r#type: actor.address.actor_type.to_string(),
             id: actor.address.id.to_string(),
-            lifecycle: lifecycle(actor.lifecycle),
+            lifecycle: actor.lifecycle.into(),
             version: actor.version,
             sandbox_memory_bytes: actor.sandbox_memory_bytes,
             mailbox_length: actor.mailbox_length,
@@ -78,7 +104,7 @@ impl From<&ActorView> for Actor {
 }
 
 /// A turn that is over.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Turn {
     method: String,
     at: String,
@@ -96,7 +122,7 @@ impl From<&TurnSummary> for Turn {
 }
 
 /// An error that an actor ended a turn with, as its caller saw it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct LastError {
     at: String,
     method: String,
@@ -118,13 +144,20 @@ impl From<&ErrorSummary> for LastError {
 }
 
 /// A durable alarm of an actor.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "name": "daily", "method": "remind", "due_at": "2026-02-01T08:00:00.000Z", "delay_ms": 60_000,
+    "period_ms": 86_400_000, "repetitions": null, "fired": 3, "attempt": 1,
+    "next_attempt_at": "2026-02-01T08:00:00.000Z", "content_type": "application/json", "payload_bytes": 2,
+}))]
 pub(crate) struct Reminder {
     name: String,
     method: String,
     due_at: String,
     delay_ms: u64,
+    #[schema(required)]
     period_ms: Option<u64>,
+    #[schema(required)]
     repetitions: Option<u32>,
     fired: u32,
     attempt: u32,
@@ -153,13 +186,14 @@ impl From<&greenroom_core::store::Reminder> for Reminder {
 }
 
 /// A message that waits in a mailbox.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct WaitingMessage {
     message_id: String,
     method: String,
     origin: Origin,
     attempt: u32,
     age_ms: u64,
+    #[schema(required)]
     due_in_ms: Option<u64>,
 }
 
@@ -177,7 +211,13 @@ impl From<&greenroom_runtime::WaitingMessage> for WaitingMessage {
 }
 
 /// A message that was given up, without its payload.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "message_id": "01920000-0000-7000-8000-000000000000", "type": "task", "id": "task-123", "method": "remind",
+    "origin": {"kind": "actor", "type": "chat", "id": "room-7"}, "attempts": 10,
+    "died_at": "2026-01-31T12:00:00.000Z", "error": "internal: no such user", "content_type": "application/json",
+    "payload_bytes": 17,
+}))]
 pub(crate) struct DeadLetter {
     message_id: String,
     r#type: String,
@@ -209,7 +249,7 @@ impl From<&DeadLetterSummary> for DeadLetter {
 }
 
 /// Who sent a message, for example `{"kind":"actor","type":"task","id":"1"}`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Origin {
     Client,
@@ -232,10 +272,11 @@ impl From<&SentBy> for Origin {
 }
 
 /// An actor type and its versions.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct ActorType {
     r#type: String,
     active_version: u32,
+    #[schema(required)]
     previous_version: Option<u32>,
     active_actors: usize,
     versions: Vec<Version>,
@@ -254,11 +295,13 @@ impl From<&ActorTypeView> for ActorType {
 }
 
 /// An actor type, looked at closely.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct InspectedType {
     #[serde(flatten)]
     known: ActorType,
+    #[schema(required)]
     methods: Option<Vec<Method>>,
+    #[schema(required)]
     takes_any_method: Option<bool>,
 }
 
@@ -275,14 +318,18 @@ impl InspectedType {
 }
 
 /// A function that a component exports.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Method {
     name: String,
     aliases: Vec<String>,
+    #[schema(required)]
     interface: Option<String>,
+    #[schema(required)]
     docs: Option<String>,
     parameters: serde_json::Value,
+    #[schema(required)]
     result: Option<serde_json::Value>,
+    #[schema(required)]
     error: Option<serde_json::Value>,
 }
 
@@ -294,7 +341,7 @@ impl From<MethodDescription> for Method {
 }
 
 /// One version of an actor type.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Version {
     #[serde(rename = "version")]
     number: u32,
@@ -317,7 +364,12 @@ impl From<&VersionRecord> for Version {
 }
 
 /// What a deployment answers: the version that is now active.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "type": "task", "version": 3, "size": 132_871, "imports": ["greenroom:actor/state"],
+    "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "deployed_at": "2026-01-31T12:00:00.000Z",
+}))]
 pub(crate) struct Deployed {
     r#type: String,
     #[serde(flatten)]
@@ -332,12 +384,14 @@ impl Deployed {
 }
 
 /// What the host says of itself.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct NodeView {
     version: String,
     uptime_ms: u64,
     engine: String,
     storage: String,
+    /// By name.
+    #[schema(value_type = BTreeMap<String, u64>)]
     limits: serde_json::Value,
 }
 
@@ -391,6 +445,49 @@ fn limits_in_force(limits: &Limits) -> serde_json::Value {
     })
 }
 
+/// A message that is durable.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Accepted {
+    #[schema(format = "uuid", example = "01920000-0000-7000-8000-000000000000")]
+    message_id: String,
+}
+
+impl Accepted {
+    /// The message of that id.
+    pub(crate) fn new(id: MessageId) -> Self {
+        Accepted { message_id: id.to_string() }
+    }
+}
+
+/// What is set for one actor type, and what the host says where nothing is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Settings {
+    r#type: String,
+    /// By name.
+    settings: BTreeMap<String, Setting>,
+}
+
+/// One setting as it holds for a type.
+#[derive(Serialize, ToSchema)]
+struct Setting {
+    value: serde_json::Value,
+    /// Whose the value is: `default`, `host` or `type`.
+    from: &'static str,
+    /// The most that can be set, for a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    max: Option<u64>,
+}
+
+impl Settings {
+    /// All settings of `actor_type`.
+    pub(crate) fn new(actor_type: &greenroom_core::ActorType, settings: Vec<SettingView>) -> Self {
+        let setting =
+            |SettingView { name, value, from, max }| (name, Setting { value, from: from.as_str(), max });
+        Settings { r#type: actor_type.to_string(), settings: settings.into_iter().map(setting).collect() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -404,7 +501,7 @@ mod tests {
     fn an_actor_is_shown_like_this() {
         let actor = ActorView {
             address: Address::parse("task", "a/b").unwrap(),
-            lifecycle: Lifecycle::Idle,
+            lifecycle: greenroom_runtime::Lifecycle::Idle,
             version: Some(2),
             sandbox_memory_bytes: None,
             mailbox_length: 0,

@@ -111,6 +111,33 @@ async fn ask(router: &Router, method: &str, path: &str, headers: Headers, body: 
     (response.status().as_u16(), text_of(response).await)
 }
 
+/// Every method of HTTP that some path of the API takes.
+const METHODS: [&str; 5] = ["GET", "PUT", "POST", "DELETE", "PATCH"];
+
+#[tokio::test]
+async fn the_router_and_the_document_of_the_api_have_the_same_routes() {
+    let api = api().await;
+    let document = get_json(&api, "/openapi.json").await;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let mut asked = path.replace("{version}", "7").replace("{code}", "deadlock");
+        for name in ["type", "id", "method", "name"] {
+            asked = asked.replace(&format!("{{{name}}}"), "none");
+        }
+        for method in METHODS {
+            let (status, answer) = ask(&api, method, &asked, NONE, "").await;
+            let documented = item.get(method.to_lowercase());
+            assert_eq!(documented.is_none(), status == 405, "{method} {path}: {status}");
+            if let Some(operation) = documented {
+                assert!(!answer.contains("the API has no such path"), "{method} {path}: {answer}");
+                let response = &operation["responses"][status.to_string()];
+                assert!(response.is_object(), "{method} {path} answers {status}, which is not documented");
+            }
+        }
+    }
+    // The other way round: routes are made of descriptions only.
+    assert!(!include_str!("../routes.rs").contains("\n        .route("));
+}
+
 async fn get_json(router: &Router, path: &str) -> Value {
     let (status, body) = ask(router, "GET", path, NONE, "").await;
     assert_eq!(status, 200, "{path}: {body}");
@@ -157,6 +184,7 @@ async fn what_is_refused_is_refused_with_its_code() {
         (("GET", "/v1/actor-types/none", NONE, ""), 404, "unknown-actor-type"),
         (("GET", "/v1/actor-types/none/openapi.json", NONE, ""), 404, "unknown-actor-type"),
         (("GET", "/v1/actor-types/echo/versions/+1/component", NONE, ""), 400, "invalid-path"),
+        (("GET", "/v1/actor-types/echo/versions/01/component", NONE, ""), 400, "invalid-path"),
         (("GET", "/v1/actor-types/echo/versions/9/component", NONE, ""), 404, "not-found"),
         (("POST", "/v1/actor-types/echo/versions/9/activate", NONE, ""), 404, "not-found"),
         (("POST", "/v1/actor-types/echo/versions/x/activate", NONE, ""), 400, "invalid-path"),

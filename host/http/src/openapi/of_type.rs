@@ -11,6 +11,7 @@ use greenroom_core::component::{Description, MethodDescription};
 use http::Uri;
 use serde_json::{Map, Value, json};
 
+use super::schemas::problem;
 use crate::path::ActorTypePath;
 use crate::problem::PROBLEM_JSON;
 use crate::query;
@@ -19,8 +20,19 @@ use crate::routes::{Answer, Api};
 const JSON: &str = "application/json";
 const BYTES: &str = "application/octet-stream";
 
-/// Handles the route.
-pub(crate) async fn of_type(
+/// Describes the methods of an actor type as OpenAPI
+///
+/// Made from what its component says of itself.
+#[utoipa::path(
+    get,
+    path = "/v1/actor-types/{type}/openapi.json",
+    operation_id = "describeActorType",
+    tag = "Actor types",
+    responses(
+        (status = 200, description = "An OpenAPI 3.1 document", body = Object),
+    ),
+)]
+pub(crate) async fn describe(
     State(api): State<Arc<Api>>,
     ActorTypePath(actor_type): ActorTypePath,
     uri: Uri,
@@ -140,24 +152,6 @@ fn responses(method: &MethodDescription) -> Value {
     let content = json!({PROBLEM_JSON: {"schema": problem}});
     responses.insert("default".into(), json!({"description": "A problem", "content": content}));
     Value::Object(responses)
-}
-
-fn problem() -> Value {
-    json!({
-        "type": "object",
-        "description": "RFC 9457; the host's /errors lists all codes.",
-        "properties": {
-            "type": {"type": "string"},
-            "title": {"type": "string"},
-            "status": {"type": "integer"},
-            "detail": {"type": "string"},
-            "code": {"type": "string"},
-            "source": {"enum": ["client", "guest", "host"]},
-            "retry": {"enum": ["never", "later", "with-key"]},
-            "error": {},
-        },
-        "required": ["type", "title", "status", "detail", "code", "source", "retry"],
-    })
 }
 
 #[cfg(test)]
