@@ -29,6 +29,10 @@ pub(crate) struct ListParameters {
     #[param(example = "task-")]
     prefix: Option<String>,
     /// Only those after this one: the `next` of the page before.
+    #[param(
+        pattern = "^[A-Za-z][A-Za-z0-9_.-]{0,63}/[^\\u0000-\\u001F\\u007F-\\u009F]+$",
+        example = "task/task-123"
+    )]
     after: Option<String>,
     /// Most items of the page.
     #[param(minimum = 1, maximum = 1_000, default = 100)]

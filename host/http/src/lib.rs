@@ -25,6 +25,7 @@ mod front;
 mod guard;
 mod idempotency;
 mod node;
+mod number;
 mod openapi;
 mod path;
 mod problem;

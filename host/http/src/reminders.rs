@@ -10,6 +10,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode, Uri};
 
 use crate::body::Limit;
+use crate::number;
 use crate::path::{ActorPath, NamedPath};
 use crate::problem::Problem;
 use crate::query::{self, Page};
@@ -97,8 +98,11 @@ fn parse(body: &[u8]) -> Result<(Schedule, Method, Payload), Problem> {
     #[serde(deny_unknown_fields)]
     struct Asked<'a> {
         method: Method,
+        #[serde(deserialize_with = "number::read")]
         delay_ms: u64,
+        #[serde(default, deserialize_with = "number::read_optional")]
         period_ms: Option<u64>,
+        #[serde(default, deserialize_with = "number::read_optional")]
         repetitions: Option<u32>,
         #[serde(borrow)]
         payload: Option<&'a serde_json::value::RawValue>,
@@ -124,6 +128,9 @@ mod tests {
         let (schedule, method, payload) = parse(body).unwrap();
         assert_eq!(schedule, Schedule::new(5, Some(100), Some(3)).unwrap());
         assert_eq!(method.as_str(), "tick");
+        let (as_floats, ..) =
+            parse(br#"{"method":"tick","delay_ms":5.0,"period_ms":1e2,"repetitions":3.0}"#).unwrap();
+        assert_eq!(as_floats, schedule);
         assert_eq!(payload, Payload::new("application/json", "{\"b\": 1.0}"));
         let (_, _, payload) = parse(br#"{"method":"tick","delay_ms":0}"#).unwrap();
         assert!(payload.is_empty());

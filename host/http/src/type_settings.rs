@@ -11,6 +11,7 @@ use http::{HeaderMap, Uri};
 use serde_json::Value;
 
 use crate::body::Limit;
+use crate::number;
 use crate::path::ActorTypePath;
 use crate::problem::Problem;
 use crate::query;
@@ -72,7 +73,7 @@ pub(crate) async fn change(
     let received = api.bodies.read(request.into_body(), PATCH_LIMIT).await?;
     let patch: Value = serde_json::from_slice(&received.bytes)
         .map_err(|error| Problem::invalid_request(format!("$: not JSON: {error}")))?;
-    let settings = api.node.change_settings(&actor_type, &patch).await?;
+    let settings = api.node.change_settings(&actor_type, &number::made_whole(patch)).await?;
     Ok(Json(Settings::new(&actor_type, settings)).into_response())
 }
 

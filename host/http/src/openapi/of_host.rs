@@ -81,6 +81,8 @@ fn complete(operation: &mut Value) {
     }
     if let Some(body) = operation.get_mut("requestBody") {
         bytes_are_bytes(&mut body["content"]);
+        // A payload and a value may be empty, a component and JSON may not.
+        body["required"] = (!matches!(id.as_str(), "callActor" | "writeState")).into();
     }
     for response in members(&mut operation["responses"]).values_mut() {
         if let Some(content) = response.get_mut("content") {
