@@ -99,6 +99,7 @@ fn test_steps(black_box_only: bool, options: &[String]) -> anyhow::Result<Vec<St
 
 pub(crate) fn test(black_box_only: bool, options: &[String]) -> anyhow::Result<()> {
     guests::build(&Language::ALL)?;
+    python::SCHEMATHESIS.ensure()?;
     run_all("test", &test_steps(black_box_only, options)?)
 }
 
