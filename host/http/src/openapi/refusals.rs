@@ -89,7 +89,7 @@ const OPERATIONS: &[(&str, &[&[Code]])] = &[
     ("removeDeadLetter", &[ANY, PATH, BEGIN, &[NotFound]]),
     ("describeNode", &[ANY, QUERY]),
     ("describeApi", &[ANY, QUERY]),
-    ("downloadBackup", &[ANY, QUERY, &[Overloaded, StoreUnavailable, StoreFull, Draining]]),
+    ("downloadBackup", &[ANY, QUERY, &[StoreUnavailable, StoreFull, Draining, Overloaded]]),
     ("checkAlive", &[OPEN]),
     ("checkReady", &[OPEN, READ, &[StoreFull, Draining]]),
     ("listErrors", &[OPEN]),
