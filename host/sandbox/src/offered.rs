@@ -63,14 +63,8 @@ const LEFT_BY_TOOLS: [(Option<&str>, &str, &[&str]); 2] = [
 ];
 
 /// Whether an exported function is what a tool leaves behind.
-pub(crate) fn is_left_by_tool<'a>(
-    interface: Option<&str>,
-    name: &str,
-    parameters: impl Iterator<Item = &'a str> + Clone,
-) -> bool {
-    LEFT_BY_TOOLS.iter().any(|(of, called, takes)| {
-        (*of, *called) == (interface, name) && parameters.clone().eq(takes.iter().copied())
-    })
+pub(crate) fn is_left_by_tool(interface: Option<&str>, name: &str, parameters: &[&str]) -> bool {
+    LEFT_BY_TOOLS.contains(&(interface, name, parameters))
 }
 
 /// Whether an exported name is none of the contract's or WASI's, so that its functions are methods.
@@ -118,11 +112,11 @@ mod tests {
     fn only_what_tools_leave_behind_is_no_method() {
         let script = ["shim", "script", "entry-path", "disable-gc"];
         let symbols = ["app-name", "symbols", "stub-wasi"];
-        assert!(is_left_by_tool(None, "init", script.into_iter()));
-        assert!(is_left_by_tool(Some("exports"), "init", symbols.into_iter()));
-        assert!(!is_left_by_tool(None, "init", ["script"].into_iter()));
-        assert!(!is_left_by_tool(Some("a:b/c"), "init", script.into_iter()));
-        assert!(!is_left_by_tool(None, "start", script.into_iter()));
+        assert!(is_left_by_tool(None, "init", &script));
+        assert!(is_left_by_tool(Some("exports"), "init", &symbols));
+        assert!(!is_left_by_tool(None, "init", &["script"]));
+        assert!(!is_left_by_tool(Some("a:b/c"), "init", &script));
+        assert!(!is_left_by_tool(None, "start", &script));
     }
 
     #[test]

@@ -182,7 +182,8 @@ fn exported(component: &Component, engine: &Engine) -> Vec<Exported> {
         }
     }
     functions.retain(|Exported { interface, name, ty, .. }| {
-        !is_left_by_tool(interface.as_deref(), name, ty.params().map(|(name, _)| name))
+        let parameters: Vec<&str> = ty.params().map(|(name, _)| name).collect();
+        !is_left_by_tool(interface.as_deref(), name, &parameters)
     });
     functions
 }
