@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use rand::Rng as _;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 
 use crate::address::{Address, Method};
 use crate::clock::Timestamp;
@@ -88,7 +89,13 @@ impl fmt::Debug for MessageId {
 /// The layout is that of a version 7 UUID; within one millisecond the 74 random bits count up, as
 /// RFC 9562 section 6.2, method 2, describes.
 pub struct MessageIdGenerator {
-    latest: Mutex<(u64, u128)>,
+    latest: Mutex<Latest>,
+}
+
+struct Latest {
+    ms: u64,
+    random: u128,
+    chance: StdRng,
 }
 
 /// 74 bits: 12 beside the version, 62 beside the variant.
@@ -97,27 +104,38 @@ const RANDOM_BITS: u32 = 74;
 impl MessageIdGenerator {
     /// A generator whose ids all sort after `latest`.
     pub fn starting_after(latest: Option<MessageId>) -> Self {
-        let parts = latest.map_or((0, 0), |id| {
+        Self::with_chance(latest, StdRng::from_os_rng())
+    }
+
+    /// The same, with random bits that another generator with the same `seed` has too.
+    pub fn seeded(latest: Option<MessageId>, seed: u64) -> Self {
+        Self::with_chance(latest, StdRng::seed_from_u64(seed))
+    }
+
+    fn with_chance(latest: Option<MessageId>, chance: StdRng) -> Self {
+        let (ms, random) = latest.map_or((0, 0), |id| {
             let bits = u128::from_be_bytes(*id.as_bytes());
             let random = (((bits >> 64) & 0xFFF) << 62) | (bits & ((1 << 62) - 1));
             ((bits >> 80) as u64, random)
         });
-        MessageIdGenerator { latest: Mutex::new(parts) }
+        MessageIdGenerator { latest: Mutex::new(Latest { ms, random, chance }) }
     }
 
     /// The next id, made at `now`.
     pub fn next(&self, now: Timestamp) -> MessageId {
         let mut latest = self.latest.lock();
-        if now.unix_ms() > latest.0 {
+        if now.unix_ms() > latest.ms {
+            latest.ms = now.unix_ms();
             // The top random bit starts at zero, so that counting up has room.
-            *latest = (now.unix_ms(), rand::rng().random::<u128>() >> (128 - RANDOM_BITS + 1));
+            latest.random = latest.chance.random::<u128>() >> (128 - RANDOM_BITS + 1);
         } else {
-            latest.1 += 1;
-            if latest.1 >> RANDOM_BITS != 0 {
-                *latest = (latest.0 + 1, 0);
+            latest.random += 1;
+            if latest.random >> RANDOM_BITS != 0 {
+                latest.ms += 1;
+                latest.random = 0;
             }
         }
-        let (ms, random) = *latest;
+        let Latest { ms, random, .. } = *latest;
         let high = (u128::from(ms) << 80) | (0x7 << 76) | ((random >> 62) << 64);
         let low = (0b10 << 62) | (random & ((1 << 62) - 1));
         MessageId(uuid::Uuid::from_u128(high | low))

@@ -91,7 +91,11 @@ async fn start(settings: Settings) -> anyhow::Result<(Node, Server)> {
         clock: Arc::new(SystemClock::default()),
         resident_bytes: Arc::new(process::resident_bytes),
     };
-    let config = greenroom_runtime::Config { limits: settings.limits, environments: settings.environments };
+    let config = greenroom_runtime::Config {
+        limits: settings.limits,
+        environments: settings.environments,
+        ..greenroom_runtime::Config::default()
+    };
     let node = Node::start(parts, config).await.context("the node can't start")?;
     let http = greenroom_http::Config {
         listen: settings.listen,

@@ -35,7 +35,7 @@ pub(crate) trait Committed: Send + Sync + 'static {
     /// The write sets are durable; their replies are still held. Must not block.
     fn committed(&self, write_set: &WriteSet);
     /// The store did not say that they are; when it is broken, it will take nothing more.
-    fn failed(&self, error: &StoreError);
+    fn failed(&self, write_sets: &[WriteSet], error: &StoreError);
 }
 
 /// Hands write sets to the committer.
@@ -52,7 +52,7 @@ impl Committer {
         tokio::spawn(async move {
             if AssertUnwindSafe(run(store, receiver, &after)).catch_unwind().await.is_err() {
                 // Nothing can be written any more, and nobody would ever hear of it.
-                after.failed(&StoreError::Broken("the committer panicked".into()));
+                after.failed(&[], &StoreError::Broken("the committer panicked".into()));
             }
         });
         Committer { sender, room: Arc::new(Semaphore::new(BYTES_ON_THE_WAY_MAX)) }
@@ -81,6 +81,11 @@ impl Committer {
         let gate = Arc::new(Gate::default());
         self.submit(Box::new(write_set), &gate).await;
         gate.wait().await
+    }
+
+    #[cfg(test)]
+    pub(crate) fn bytes_on_the_way(&self) -> usize {
+        BYTES_ON_THE_WAY_MAX - self.room.available_permits()
     }
 
     /// Waits until everything that was submitted before is committed, and what follows a commit done.
@@ -135,7 +140,7 @@ async fn run(store: Arc<dyn Store>, mut receiver: mpsc::Receiver<Submission>, af
             }
             Err(error) => {
                 tracing::error!(%error, turns = write_sets.len(), "a commit failed");
-                after.failed(&error);
+                after.failed(&write_sets, &error);
                 let error = Error::from(error);
                 for (gate, _) in &gates {
                     gate.fail(&error);

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use greenroom_core::store::{DeadLetter, DeadLetterSummary};
-use greenroom_core::{ActorType, Code, Error, MessageId, Timestamp};
+use greenroom_core::store::{DeadLetter, DeadLetterSummary, StoreError};
+use greenroom_core::{ActorType, Address, Code, Error, MessageId, Timestamp};
 
 use crate::dispatch::Dispatch;
 use crate::node::Node;
@@ -63,16 +63,32 @@ impl Dispatch {
         let letter = self.store.dead_letter(id).await?.ok_or_else(|| unknown(id))?;
         self.check_send(&letter.to)?;
         let now = self.clock.now();
-        let to = self.store.retry_dead_letter(id, now).await?.ok_or_else(|| unknown(id))?;
-        tracing::info!(actor = %to, message_id = %id, "a dead letter goes back into its mailbox");
-        self.count_sent(&to);
+        match self.store.retry_dead_letter(id, now).await {
+            Ok(Some(to)) => {
+                tracing::info!(actor = %to, message_id = %id, "a dead letter goes back into its mailbox");
+                self.count_sent(&to);
+                self.wake(&to).await;
+                Ok(())
+            }
+            Ok(None) => Err(unknown(id)),
+            Err(error) => {
+                // It may be back all the same.
+                if let StoreError::Unknown(_) = error {
+                    self.wake(&letter.to).await;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Lets an actor look for a message that died before.
+    async fn wake(self: &Arc<Self>, to: &Address) {
         // Its activation skips the message as long as it does not know that the commit by which it
         // died is over. When what is committed after that is over, it knows.
         let _ = self.committer.flush().await;
-        if self.is_draining() || self.hint(&to).is_err() {
+        if self.is_draining() || self.hint(to).is_err() {
             self.scheduler.note(Timestamp::EPOCH);
         }
-        Ok(())
     }
 }
 

@@ -11,8 +11,11 @@ use std::time::Duration;
 use dashmap::DashMap;
 use greenroom_core::store::{MailChange, Store, StoreError, StoredMessage, WriteSet};
 use greenroom_core::{
-    Address, Clock, Code, Error, Limits, Message, MessageIdGenerator, Payload, SettingsInForce, Timestamp,
+    ActorType, Address, Clock, Code, Error, Limits, Message, MessageIdGenerator, Payload, SettingsInForce,
+    Timestamp,
 };
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 
@@ -41,6 +44,7 @@ pub(crate) struct Dispatch {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: MessageIdGenerator,
+    pub(crate) chance: Mutex<StdRng>,
     pub(crate) types: Types,
     pub(crate) waits: Waits,
     pub(crate) committer: Committer,
@@ -53,7 +57,8 @@ pub(crate) struct Dispatch {
     pub(crate) backups: Arc<Semaphore>,
     activations: DashMap<Address, Arc<Activation>, ahash::RandomState>,
     activation_count: AtomicUsize,
-    /// Stored messages that wait, by recipient, as far as they were sent since the node started.
+    /// Stored messages that wait, by recipient, as far as it is known that they do: those from before the
+    /// node started are not counted.
     backlog: DashMap<Address, usize, ahash::RandomState>,
 }
 
@@ -69,6 +74,7 @@ impl Dispatch {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         ids: MessageIdGenerator,
+        chance: StdRng,
         types: Types,
         committer: Committer,
     ) -> Self {
@@ -78,6 +84,7 @@ impl Dispatch {
             store,
             clock,
             ids,
+            chance: Mutex::new(chance),
             types,
             waits: Waits::default(),
             committer,
@@ -124,7 +131,7 @@ impl Dispatch {
         if by_an_actor {
             self.push(to, work)?;
         } else {
-            self.deliver(to, work, Activation::tell_and_lend)?;
+            self.deliver(to, work, Activation::tell_and_lend).map_err(|(error, _)| error)?;
         }
         let ended = |_| Err(Error::new(Code::Internal, "the actor's activation ended without a reply"));
         replied.await.unwrap_or_else(ended)
@@ -152,6 +159,11 @@ impl Dispatch {
 
     /// Hands `work` to the activation of `to`, making it when there is none.
     pub(crate) fn push(self: &Arc<Self>, to: &Address, work: Work) -> Result<(), Error> {
+        self.offer(to, work).map_err(|(error, _)| error)
+    }
+
+    /// The same, and gives back what could not be handed over.
+    pub(crate) fn offer(self: &Arc<Self>, to: &Address, work: Work) -> Result<(), (Error, Work)> {
         self.deliver(to, work, Activation::tell)
     }
 
@@ -160,14 +172,19 @@ impl Dispatch {
         to: &Address,
         work: Work,
         tell: impl Fn(&Activation, Work) -> Result<(), Refused>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), (Error, Work)> {
         let mut work = work;
         loop {
-            let activation = self.find_or_activate(to)?;
+            let activation = match self.find_or_activate(to) {
+                Ok(activation) => activation,
+                Err(error) => return Err((error, work)),
+            };
             match tell(&activation, work) {
                 Ok(()) => return Ok(()),
                 Err(Refused::Closed(back)) => work = back,
-                Err(Refused::Full) => return Err(mailbox_full(to, activation.mailbox.capacity())),
+                Err(Refused::Full(back)) => {
+                    return Err((mailbox_full(to, activation.mailbox.capacity()), back));
+                }
             }
         }
     }
@@ -226,6 +243,18 @@ impl Dispatch {
         }
     }
 
+    /// The activations of those types, by address.
+    pub(crate) fn activations_of(&self, of: impl Fn(&ActorType) -> bool) -> Vec<Arc<Activation>> {
+        let mut found = Vec::new();
+        self.each_activation(|activation| {
+            if of(&activation.address.actor_type) {
+                found.push(Arc::clone(activation));
+            }
+        });
+        found.sort_unstable_by(|a, b| a.address.cmp(&b.address));
+        found
+    }
+
     /// Whether a message may be sent to that address now.
     pub(crate) fn check_send(&self, to: &Address) -> Result<(), Error> {
         let capacity =
@@ -247,6 +276,21 @@ impl Dispatch {
         }
     }
 
+    /// What is still noted here. A node that has nothing to do notes nothing.
+    #[cfg(test)]
+    pub(crate) fn leftovers(&self) -> Vec<String> {
+        let noted = [
+            ("activations", self.activations.len()),
+            ("activations counted", self.activation_count()),
+            ("mailboxes with a backlog", self.backlog.len()),
+            ("waits", self.waits.len()),
+            ("requests with a key", self.requests.len()),
+            ("bytes on the way to the store", self.committer.bytes_on_the_way()),
+            ("places in memory", self.residency.taken()),
+        ];
+        noted.into_iter().filter(|(_, count)| *count > 0).map(|(what, n)| format!("{n} {what}")).collect()
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
@@ -254,6 +298,19 @@ impl Dispatch {
     /// Counts a message that was put into a durable mailbox.
     pub(crate) fn count_sent(&self, to: &Address) {
         *self.backlog.entry(to.clone()).or_default() += 1;
+    }
+
+    /// Counts anew, from nothing, what waits for those who may have taken a message or not: a count that
+    /// is too low lets a few messages too many in, one that is too high would never come down again.
+    fn forget_backlog(&self, write_sets: &[WriteSet]) {
+        for write_set in write_sets.iter().filter(|write_set| write_set.purge || write_set.mail.is_some()) {
+            self.backlog.remove(&write_set.address);
+        }
+    }
+
+    /// Nothing waits any more for actors of a type that is gone.
+    pub(crate) fn forget_backlog_of(&self, actor_type: &ActorType) {
+        self.backlog.retain(|address, _| address.actor_type != *actor_type);
     }
 
     fn count_backlog(&self, write_set: &WriteSet) {
@@ -305,11 +362,12 @@ impl Committed for AfterCommit {
         }
     }
 
-    fn failed(&self, error: &StoreError) {
+    fn failed(&self, write_sets: &[WriteSet], error: &StoreError) {
         let Some(dispatch) = self.0.upgrade() else { return };
         dispatch.notice(error);
         if let StoreError::Unknown(_) = error {
             // What it would have woken may be there all the same.
+            dispatch.forget_backlog(write_sets);
             dispatch.scheduler.note(dispatch.clock.now().plus_ms(LOAD_AGAIN_AFTER_MS));
         }
     }

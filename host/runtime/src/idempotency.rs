@@ -107,6 +107,14 @@ impl Default for Requests {
     }
 }
 
+#[cfg(test)]
+impl Requests {
+    /// How many are under way, or have left a permit behind.
+    pub(crate) fn len(&self) -> usize {
+        self.under_way.len().max(UNDER_WAY_MAX - self.permits.available_permits())
+    }
+}
+
 /// A request's place among those under way; it ends with this.
 struct Place {
     dispatch: Arc<Dispatch>,

@@ -104,18 +104,10 @@ pub(crate) async fn serve(
     dispatch.scheduler.note(dispatch.clock.now().plus_ms(LOAD_AGAIN_AFTER_MS));
 }
 
-/// Queues what waited for an abandoned activation at the next one.
+/// Queues what waited for an abandoned activation at the next one; what that can't take comes back.
 fn hand_over(dispatch: &Arc<Dispatch>, address: &Address, work: Work) -> Option<(Error, Work)> {
     match work {
-        Work::Call(call) if dispatch.types.check(&address.actor_type).is_err() => {
-            let error = dispatch.types.check(&address.actor_type).err()?;
-            Some((error, Work::Call(call)))
-        }
-        // When the next one's mailbox is full, dropping the reply channel tells the caller.
-        Work::Call(_) | Work::Operation(..) => {
-            drop(dispatch.push(address, work));
-            None
-        }
+        Work::Call(_) | Work::Operation(..) => dispatch.offer(address, work).err(),
         Work::StoredDue | Work::ReleaseSandbox | Work::Deactivate | Work::Forget => None,
     }
 }
@@ -223,6 +215,7 @@ impl Actor {
             let wake_at = timer_due.map_or(idle_at, |due| due.min(idle_at));
             self.activation.set_busy(false);
             tokio::select! {
+                biased;
                 () = self.activation.arrival() => {}
                 () = self.alarm.ring(wake_at) => {}
                 () = self.gate.failing() => {}

@@ -51,7 +51,7 @@ pub(crate) enum Refused {
     /// The activation has ended: look for the next one.
     Closed(Work),
     /// As many as may wait are waiting.
-    Full,
+    Full(Work),
 }
 
 /// See the [module](self).
@@ -104,7 +104,7 @@ impl Mailbox {
         match marker {
             Some(true) => return Ok(()),
             Some(marked) => *marked = true,
-            None if full => return Err(Refused::Full),
+            None if full => return Err(Refused::Full(work)),
             None => inner.waiting += 1,
         }
         inner.queue.push_back(work);
@@ -178,7 +178,7 @@ mod tests {
         for _ in 0..2 {
             assert!(mailbox.push(operation().0).is_ok());
         }
-        assert!(matches!(mailbox.push(operation().0), Err(Refused::Full)));
+        assert!(matches!(mailbox.push(operation().0), Err(Refused::Full(_))));
         assert!(mailbox.push(Work::StoredDue).is_ok());
         assert_eq!(mailbox.len(), 2);
         assert!(mailbox.pop().is_some());
@@ -193,7 +193,7 @@ mod tests {
         }
         mailbox.set_capacity(2);
         for left in [2, 1] {
-            assert!(matches!(mailbox.push(operation().0), Err(Refused::Full)));
+            assert!(matches!(mailbox.push(operation().0), Err(Refused::Full(_))));
             assert!(mailbox.pop().is_some());
             assert_eq!(mailbox.len(), left);
         }

@@ -14,6 +14,8 @@ use greenroom_core::{
     ActorType, Address, Clock, Code, Error, FailPoint, Limits, Message, MessageId, MessageIdGenerator,
     Method, Origin, Payload, Schedule, Timestamp,
 };
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -53,6 +55,9 @@ pub struct Config {
     pub limits: Limits,
     /// The environment variables that guests of each type see.
     pub environments: BTreeMap<ActorType, Environment>,
+    /// What chance begins with, where a node has to do the same again (in a simulation); otherwise
+    /// every node has its own luck.
+    pub seed: Option<u64>,
 }
 
 /// A running node. Cheap to clone. Every method is cancel safe: a change whose future is dropped
@@ -70,13 +75,16 @@ impl Node {
     pub async fn start(parts: Parts, config: Config) -> Result<Node, Error> {
         let Parts { store, engine, clock, resident_bytes } = parts;
         let latest = store.latest_message_id().await?;
-        let Config { limits, environments } = config;
+        let Config { limits, environments, seed } = config;
         let types =
             Types::load(Arc::clone(&store), engine, Arc::clone(&clock), limits.clone(), environments).await?;
         let dispatch = Arc::new_cyclic(|dispatch| {
             let committer = Committer::start(Arc::clone(&store), AfterCommit(dispatch.clone()));
-            let ids = MessageIdGenerator::starting_after(latest);
-            Dispatch::new(limits, store, clock, ids, types, committer)
+            let (ids, chance) = match seed {
+                Some(seed) => (MessageIdGenerator::seeded(latest, seed), StdRng::seed_from_u64(seed)),
+                None => (MessageIdGenerator::starting_after(latest), StdRng::from_os_rng()),
+            };
+            Dispatch::new(limits, store, clock, ids, chance, types, committer)
         });
         tokio::spawn(Scheduler::run(Arc::downgrade(&dispatch)));
         tokio::spawn(idempotency::forget_old(Arc::downgrade(&dispatch)));
@@ -392,12 +400,11 @@ impl Node {
     /// `actor-type-in-use` while actors have anything stored and `purge` is false.
     pub async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> Result<(), Error> {
         self.dispatch.types.undeploy(actor_type, purge).await?;
-        self.dispatch.each_activation(|activation| {
-            if activation.address.actor_type == *actor_type {
-                // Not only deactivated: it may go on, when a message arrives before it has left.
-                drop(activation.tell(Work::Forget));
-            }
-        });
+        self.dispatch.forget_backlog_of(actor_type);
+        for activation in self.dispatch.activations_of(|of| of == actor_type) {
+            // Not only deactivated: it may go on, when a message arrives before it has left.
+            drop(activation.tell(Work::Forget));
+        }
         Ok(())
     }
 
@@ -416,7 +423,9 @@ impl Node {
         self.dispatch.draining.store(true, Ordering::Relaxed);
         FailPoint::DrainBegun.reach();
         let deadline = Instant::now() + self.limits().drain_timeout;
-        self.dispatch.each_activation(|activation| drop(activation.tell(Work::Deactivate)));
+        for activation in self.dispatch.activations_of(|_| true) {
+            drop(activation.tell(Work::Deactivate));
+        }
         while self.dispatch.activation_count() > 0 && Instant::now() < deadline {
             tokio::time::sleep(DRAIN_LOOK_EVERY).await;
         }

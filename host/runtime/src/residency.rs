@@ -54,7 +54,7 @@ pub(crate) struct Residency {
     memory_comes_back: watch::Sender<bool>,
     /// Turns that wait for a sandbox.
     waiting: AtomicUsize,
-    short_of: Notify,
+    short_of: Arc<Notify>,
 }
 
 /// One turn that waits for a sandbox.
@@ -82,7 +82,7 @@ impl Residency {
             memory_is_short: AtomicBool::new(false),
             memory_comes_back: watch::Sender::new(false),
             waiting: AtomicUsize::new(0),
-            short_of: Notify::new(),
+            short_of: Arc::default(),
         }
     }
 
@@ -120,6 +120,12 @@ impl Residency {
                 Sandboxes::wait(receiver, deadline).await
             }
         }
+    }
+
+    /// How many activations and sandboxes have a place, and turns wait for one.
+    #[cfg(test)]
+    pub(crate) fn taken(&self) -> usize {
+        self.activations.taken() + self.sandboxes.taken() + self.waiting.load(Ordering::Relaxed)
     }
 
     /// As long as what this returns lives, idle sandboxes go.
@@ -169,9 +175,13 @@ impl Residency {
                 (false, true) => LOOK_AT_MEMORY_AFTER,
                 (false, false) => LOOK_EVERY,
             };
+            // Whoever sleeps keeps no node alive that everybody else has let go.
+            let short_of = Arc::clone(&dispatch.residency.short_of);
+            drop(dispatch);
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(pause) => {}
-                () = dispatch.residency.short_of.notified(), if !short_of_sandboxes => {}
+                () = short_of.notified(), if !short_of_sandboxes => {}
             }
         }
     }
@@ -195,7 +205,12 @@ impl Dispatch {
         }
         let part = (idle.len() as f64 * part).ceil() as usize;
         let count = part.max(idle.len() / SHARE).clamp(1, idle.len());
-        idle.select_nth_unstable_by_key(count - 1, |(last_used, _)| *last_used);
+        // Among those used at the same time the address decides, not the order of a map.
+        let earlier = |(used, a): &(Instant, Arc<Activation>), (other, b): &(Instant, Arc<Activation>)| {
+            used.cmp(other).then_with(|| a.address.cmp(&b.address))
+        };
+        idle.select_nth_unstable_by(count - 1, earlier);
+        idle[..count].sort_unstable_by(earlier);
         for (_, activation) in &idle[..count] {
             let work = if goes == Goes::Sandboxes { Work::ReleaseSandbox } else { Work::Deactivate };
             // One that has ended meanwhile needs no telling.

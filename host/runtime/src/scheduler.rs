@@ -75,6 +75,7 @@ impl Scheduler {
             let pause = now.until(Timestamp::from_unix_ms(next)).min(SLEEP_MAX);
             let waiting = scheduler.noted.notified();
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(pause) => {}
                 () = waiting => {}
             }

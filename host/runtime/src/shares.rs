@@ -79,6 +79,11 @@ impl Activations {
         *held.entry(actor_type.clone()).or_default() += 1;
         Ok(Place { activations: Arc::clone(self), actor_type: actor_type.clone() })
     }
+
+    #[cfg(test)]
+    pub(crate) fn taken(&self) -> usize {
+        self.held.lock().values().sum()
+    }
 }
 
 impl Drop for Place {
@@ -180,6 +185,13 @@ impl Sandboxes {
                 "every sandbox of this host is at work (sandboxes); try again later",
             )),
         }
+    }
+
+    /// How many are held or waited for.
+    #[cfg(test)]
+    pub(crate) fn taken(&self) -> usize {
+        let inner = self.inner.lock();
+        inner.held.max(inner.types.len())
     }
 
     fn permit(self: &Arc<Self>, actor_type: &ActorType) -> SandboxPermit {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use greenroom_core::sandbox::{Behavior, Environment, PrepareError, SandboxEngine};
 use greenroom_core::settings::SettingView;
-use greenroom_core::store::{ActorTypeRecord, Store, Undeployed, VersionRecord};
+use greenroom_core::store::{ActorTypeRecord, Store, StoreError, StoreResult, Undeployed, VersionRecord};
 use greenroom_core::{ActorType, Clock, Code, Digest, Error, FailPoint, Limits, SettingsInForce};
 use parking_lot::RwLock;
 use serde_json::Value;
@@ -132,18 +132,25 @@ impl Types {
             }
         })?;
         let _changing = self.changing.lock().await;
-        if let Ok(version) = self.active(actor_type)
-            && version.record.component.digest == behavior.info().digest
-        {
-            return Ok(Deployment { created: false, version: version.record.clone() });
+        // What is stored counts: a change whose outcome was unknown may have been made.
+        match self.record(actor_type).await {
+            Ok(record) => {
+                let active =
+                    record.active().filter(|active| active.component.digest == behavior.info().digest);
+                if let Some(active) = active {
+                    self.follow(&record);
+                    return Ok(Deployment { created: false, version: active.clone() });
+                }
+            }
+            Err(error) if error.code == Code::UnknownActorType => {}
+            Err(error) => return Err(error),
         }
         FailPoint::UploadPrepared.reach();
         let versions_max = self.limits.versions_per_type;
-        let record = self
-            .store
-            .deploy(actor_type, behavior.info(), &component, versions_max, self.clock.now())
-            .await?;
+        let stored =
+            self.store.deploy(actor_type, behavior.info(), &component, versions_max, self.clock.now()).await;
         FailPoint::UploadStored.reach();
+        let record = self.settled(actor_type, stored).await?;
         let version = self.install(&record, Arc::new(OnceCell::new_with(Some(behavior))));
         let version = version.ok_or_else(|| Error::new(Code::Internal, "the new version was not stored"))?;
         tracing::info!(%actor_type, version = version.record.number, digest = %version.record.component.digest, "deployed");
@@ -173,9 +180,11 @@ impl Types {
             ));
         }
         if record.active_version == number {
+            self.follow(&record);
             return Ok(());
         }
-        let record = self.store.activate_version(actor_type, number).await?;
+        let stored = self.store.activate_version(actor_type, number).await;
+        let record = self.settled(actor_type, stored).await?;
         let record = record.ok_or_else(|| unknown(actor_type))?;
         FailPoint::ActivateStored.reach();
         self.install(&record, Arc::new(OnceCell::new_with(Some(behavior))));
@@ -190,10 +199,10 @@ impl Types {
         let settings = settings
             .patched(patch, &self.limits)
             .map_err(|invalid| Error::new(Code::InvalidRequest, invalid.to_string()))?;
-        let record = self.store.set_settings(actor_type, &settings).await?;
+        let stored = self.store.set_settings(actor_type, &settings).await;
+        let record = self.settled(actor_type, stored).await?;
         let record = record.ok_or_else(|| unknown(actor_type))?;
-        let behavior = Arc::clone(&self.active(actor_type)?.behavior);
-        self.install(&record, behavior);
+        self.install(&record, self.prepared_for(&record));
         tracing::info!(%actor_type, "settings changed");
         Ok(())
     }
@@ -228,6 +237,35 @@ impl Types {
                 ),
             )),
         }
+    }
+
+    /// What the store answered to a change of a type. When it does not say whether it made the change, what
+    /// is stored now is what turns run: a node must not go on with one version and begin with another.
+    async fn settled<T>(&self, actor_type: &ActorType, stored: StoreResult<T>) -> Result<T, Error> {
+        if let Err(StoreError::Unknown(_)) = &stored
+            && let Ok(record) = self.record(actor_type).await
+        {
+            self.follow(&record);
+        }
+        Ok(stored?)
+    }
+
+    /// Lets turns run what is stored, if they run anything else.
+    fn follow(&self, record: &ActorTypeRecord) {
+        let environment = self.environments.get(&record.name).unwrap_or(&NO_VARIABLES);
+        let runs_it = self.active(&record.name).is_ok_and(|version| {
+            Some(&version.record) == record.active()
+                && *version.settings == record.settings.in_force(&self.limits, environment)
+        });
+        if !runs_it {
+            self.install(record, self.prepared_for(record));
+        }
+    }
+
+    /// The code of the active version, if it is prepared already.
+    fn prepared_for(&self, record: &ActorTypeRecord) -> Arc<Prepared> {
+        let runs = self.active(&record.name).ok().filter(|version| Some(&version.record) == record.active());
+        runs.map_or_else(Arc::default, |version| Arc::clone(&version.behavior))
     }
 
     /// From now on, turns of the type run what `record` says.

@@ -53,6 +53,11 @@ impl Waits {
         }
         Err(circle)
     }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.inner.lock().edges.len()
+    }
 }
 
 impl Drop for WaitEdge {

@@ -1,9 +1,11 @@
 //! Dead letters: listed, delivered again exactly once, removed; and bounded without losing any.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use greenroom_core::store::StoreError;
 use greenroom_core::{ActorType, Code, Limits, MessageId, Origin};
-use greenroom_store::CommitFault;
+use greenroom_store::{CommitFault, Encounter, Operation};
 
 use super::scripted::script;
 use super::world::{World, actor, limits, toolbox};
@@ -33,6 +35,23 @@ async fn the_only_letter(world: &World) -> MessageId {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("there are {} dead letters", world.dead_letters().await.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_of_which_the_store_does_not_say_that_it_went_back_is_delivered() {
+    let world = mortal(limits()).await;
+    world.send("a", "once_healed", "", 0).await.unwrap();
+    let letter = the_only_letter(&world).await;
+    world.call("a", "append", "healed").await.unwrap();
+    world.store.set_encounters(Arc::new(|operation| Encounter {
+        fault: (operation == Operation::Change)
+            .then(|| CommitFault::AppliedBut(StoreError::Unknown("as planned".into()))),
+        ..Encounter::default()
+    }));
+    let retried = world.node.retry_dead_letter(letter).await;
+    assert_eq!(retried.unwrap_err().code, Code::OutcomeUnknown);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(world.call("a", "list", "").await.unwrap(), "healed client#1");
 }
 
 #[tokio::test(start_paused = true)]

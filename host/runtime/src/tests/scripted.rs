@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 /// What a scripted guest sees of one turn.
 #[derive(Clone)]
 pub(crate) struct Scene {
+    pub(crate) me: Address,
     pub(crate) host: Arc<dyn TurnHost>,
     pub(crate) message: Message,
     /// What the sandbox was made with.
@@ -136,7 +137,8 @@ impl Sandbox for ScriptedSandbox {
         assert!(!self.stopped, "a sandbox that stopped was entered again");
         self.stopped = true;
         let settings = Arc::clone(&self.settings);
-        let scene = Scene { host, message, settings, memory: Arc::clone(&self.memory) };
+        let (me, memory) = (self.me.clone(), Arc::clone(&self.memory));
+        let scene = Scene { me, host, message, settings, memory };
         let answer = (self.script)(scene).await;
         self.stopped = answer.is_err();
         answer

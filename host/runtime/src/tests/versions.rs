@@ -1,10 +1,13 @@
 //! P10: going back to another version, and forward again, loses nothing.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use greenroom_core::store::StoreError;
 use greenroom_core::{ActorType, Code, Limits, Method};
+use greenroom_store::{CommitFault, Encounter, Encounters, Operation};
 
 use super::scripted::script;
 use super::world::{World, actor, answer, fails, limits, text, toolbox};
@@ -51,6 +54,26 @@ async fn an_actor_goes_back_at_its_next_turn_with_state_and_mailbox_kept() {
     assert_eq!((view.active_version, view.previous_version), (3, Some(2)));
     assert_eq!(world.call("a", "version", "").await.unwrap(), "three");
     assert_eq!(world.call("a", "list", "").await.unwrap(), "kept running");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_runs_what_is_stored_also_when_the_store_does_not_say_that_it_is() {
+    let mut world = world().await;
+    let unsure: Encounters = Arc::new(|operation| Encounter {
+        fault: (operation == Operation::Change)
+            .then(|| CommitFault::AppliedBut(StoreError::Unknown("as planned".into()))),
+        ..Encounter::default()
+    });
+    world.store.set_encounters(Arc::clone(&unsure));
+    let error = world.node.activate_version(&name(), 1).await.unwrap_err();
+    assert_eq!(error.code, Code::OutcomeUnknown);
+    assert_eq!(world.call("a", "version", "").await.unwrap_err().code, Code::GuestConflict, "the first");
+    let error = world.node.deploy(&name(), "two".into()).await.unwrap_err();
+    assert_eq!(error.code, Code::OutcomeUnknown);
+    assert_eq!(world.call("a", "version", "").await.unwrap(), "two");
+    assert!(!world.node.deploy(&name(), "two".into()).await.unwrap().created, "it is there already");
+    world.crash().await;
+    assert_eq!(world.call("a", "version", "").await.unwrap(), "two");
 }
 
 #[tokio::test(start_paused = true)]

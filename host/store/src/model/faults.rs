@@ -1,13 +1,60 @@
-//! What a test makes the commits of a [`ModelStore`](super::ModelStore) meet.
+//! What a test makes the operations of a [`ModelStore`](super::ModelStore) meet.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_core::store::{StoreError, StoreResult};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-/// How a commit goes wrong.
+/// What kind of thing a store is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A batch of turns.
+    Commit,
+    /// Something else that changes what is stored.
+    Change,
+    /// Reading.
+    Read,
+}
+
+/// What one operation meets.
+#[derive(Clone, Debug, Default)]
+pub struct Encounter {
+    /// Before anything is done.
+    pub before: Pause,
+    /// How it goes wrong, if it does.
+    pub fault: Option<CommitFault>,
+    /// When all is done, before it is said.
+    pub after: Pause,
+}
+
+/// Tells what the next operation meets.
+pub type Encounters = Arc<dyn Fn(Operation) -> Encounter + Send + Sync>;
+
+/// A while in which others run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pause {
+    /// So often whoever else is ready goes first.
+    pub yields: u32,
+    /// Then so long passes, on tokio's clock.
+    pub time: Duration,
+}
+
+impl Pause {
+    /// Waits until it is over.
+    pub async fn pass(self) {
+        for _ in 0..self.yields {
+            tokio::task::yield_now().await;
+        }
+        if !self.time.is_zero() {
+            tokio::time::sleep(self.time).await;
+        }
+    }
+}
+
+/// How a commit, or another operation, goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommitFault {
     /// Nothing is changed, and the error returned.
@@ -27,6 +74,7 @@ pub(super) struct Faults {
     planned: Mutex<VecDeque<CommitFault>>,
     broken: Mutex<Option<String>>,
     latency: Mutex<Duration>,
+    encounters: Mutex<Option<Encounters>>,
     gate: watch::Sender<Gate>,
 }
 
@@ -36,6 +84,7 @@ impl Default for Faults {
             planned: Mutex::default(),
             broken: Mutex::default(),
             latency: Mutex::default(),
+            encounters: Mutex::default(),
             gate: watch::Sender::new(Gate::default()),
         }
     }
@@ -73,6 +122,15 @@ impl Faults {
 
     pub(super) fn set_latency(&self, latency: Duration) {
         *self.latency.lock() = latency;
+    }
+
+    pub(super) fn set_encounters(&self, encounters: Encounters) {
+        *self.encounters.lock() = Some(encounters);
+    }
+
+    pub(super) fn encounter(&self, operation: Operation) -> Encounter {
+        let encounters = self.encounters.lock().clone();
+        encounters.map_or_else(Encounter::default, |encounters| encounters(operation))
     }
 
     pub(super) fn hold(&self) -> HeldCommits {

@@ -1,5 +1,5 @@
 //! A store in memory, simple enough to be obviously right, that does as a test tells it: its
-//! commits fail, wait or are late. Clones share the contents, so a test can drop a whole runtime in
+//! operations fail, wait or are late, and it tells of each change as it is made. Clones share the contents, so a test can drop a whole runtime in
 //! the middle of a turn and start another over what was committed.
 
 mod contents;
@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 
 use contents::Contents;
 use faults::Faults;
-pub use faults::{CommitFault, HeldCommits};
+pub use faults::{CommitFault, Encounter, Encounters, HeldCommits, Operation, Pause};
 
 /// The durable things of a host, in memory.
 #[derive(Clone, Default)]
@@ -30,10 +30,25 @@ pub struct ModelStore {
     shared: Arc<Shared>,
 }
 
+/// A change that was made, told in the moment it is.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'a> {
+    /// A batch of turns was committed.
+    Committed(&'a [WriteSet]),
+    /// A dead letter went back into its mailbox.
+    LetterRetried(MessageId),
+    /// A dead letter was removed.
+    LetterRemoved(MessageId),
+}
+
+/// Is told of changes.
+pub type Observer = Arc<dyn Fn(Change<'_>) + Send + Sync>;
+
 #[derive(Default)]
 struct Shared {
     contents: Arc<Mutex<Contents>>,
     committed: Arc<Mutex<Vec<Vec<WriteSet>>>>,
+    observer: Mutex<Option<Observer>>,
     faults: Faults,
 }
 
@@ -66,6 +81,16 @@ impl ModelStore {
         self.shared.faults.set_latency(latency);
     }
 
+    /// From now on every operation meets what `encounters` says.
+    pub fn set_encounters(&self, encounters: Encounters) {
+        self.shared.faults.set_encounters(encounters);
+    }
+
+    /// From now on `observer` is told of every change.
+    pub fn observe(&self, observer: Observer) {
+        *self.shared.observer.lock() = Some(observer);
+    }
+
     /// From now on the store refuses everything with [`StoreError::Broken`]; [`Self::mend`] ends it.
     pub fn break_down(&self, why: &str) {
         self.shared.faults.break_down(why);
@@ -82,7 +107,7 @@ impl ModelStore {
     pub fn crash(&self) -> ModelStore {
         self.break_down("the process that used it has crashed");
         let (contents, committed) = (Arc::clone(&self.shared.contents), Arc::clone(&self.shared.committed));
-        ModelStore { shared: Arc::new(Shared { contents, committed, faults: Faults::default() }) }
+        ModelStore { shared: Arc::new(Shared { contents, committed, ..Shared::default() }) }
     }
 
     /// How many batches were committed.
@@ -103,16 +128,42 @@ impl ModelStore {
     fn apply(&self, batch: &[WriteSet]) {
         self.shared.contents.lock().apply(batch);
         self.shared.committed.lock().push(batch.to_vec());
+        self.tell(Change::Committed(batch));
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Contents) -> T) -> StoreResult<T> {
-        self.shared.faults.check()?;
-        Ok(read(&self.shared.contents.lock()))
+    fn tell(&self, change: Change<'_>) {
+        let observer = self.shared.observer.lock().clone();
+        if let Some(observer) = observer {
+            observer(change);
+        }
     }
 
-    fn write<T>(&self, write: impl FnOnce(&mut Contents) -> T) -> StoreResult<T> {
-        self.shared.faults.check()?;
-        Ok(write(&mut self.shared.contents.lock()))
+    async fn read<T>(&self, read: impl FnOnce(&Contents) -> T) -> StoreResult<T> {
+        let faults = &self.shared.faults;
+        let Encounter { before, fault, after } = faults.encounter(Operation::Read);
+        before.pass().await;
+        faults.check()?;
+        if let Some(fault) = fault {
+            return Err(faults.meet(fault));
+        }
+        let read = read(&self.shared.contents.lock());
+        after.pass().await;
+        faults.check()?;
+        Ok(read)
+    }
+
+    async fn write<T>(&self, write: impl FnOnce(&mut Contents) -> T) -> StoreResult<T> {
+        let faults = &self.shared.faults;
+        let Encounter { before, fault, after } = faults.encounter(Operation::Change);
+        before.pass().await;
+        faults.check()?;
+        if let Some(refused @ CommitFault::Refused(_)) = fault {
+            return Err(faults.meet(refused));
+        }
+        let written = write(&mut self.shared.contents.lock());
+        after.pass().await;
+        faults.check()?;
+        fault.map_or(Ok(written), |fault| Err(faults.meet(fault)))
     }
 }
 
@@ -141,22 +192,28 @@ impl Store for ModelStore {
         if batch.iter().all(WriteSet::is_empty) {
             return Ok(());
         }
-        self.shared.faults.wait().await;
-        self.shared.faults.check()?;
-        let fault = self.shared.faults.next();
+        let faults = &self.shared.faults;
+        let Encounter { before, fault: met, after } = faults.encounter(Operation::Commit);
+        before.pass().await;
+        faults.wait().await;
+        faults.check()?;
+        let fault = faults.next().or(met);
         if !matches!(fault, Some(CommitFault::Refused(_))) {
             self.apply(batch);
         }
-        self.shared.faults.half_latency().await;
-        fault.map_or(Ok(()), |fault| Err(self.shared.faults.meet(fault)))
+        faults.half_latency().await;
+        after.pass().await;
+        // What was done before the process crashed is done, but nobody hears of it.
+        faults.check()?;
+        fault.map_or(Ok(()), |fault| Err(faults.meet(fault)))
     }
 
     async fn load(&self, address: &Address, state_bytes_max: u64) -> StoreResult<StoredActor> {
-        self.read(|contents| contents.load(address, state_bytes_max))
+        self.read(|contents| contents.load(address, state_bytes_max)).await
     }
 
     async fn state_value(&self, address: &Address, key: &str) -> StoreResult<Option<Bytes>> {
-        self.read(|contents| contents.state_value(address, key))
+        self.read(|contents| contents.state_value(address, key)).await
     }
 
     async fn state_keys(
@@ -166,7 +223,7 @@ impl Store for ModelStore {
         after: Option<&str>,
         limit: usize,
     ) -> StoreResult<Vec<String>> {
-        self.read(|contents| contents.state_keys(address, prefix, after, limit))
+        self.read(|contents| contents.state_keys(address, prefix, after, limit)).await
     }
 
     async fn mail(
@@ -176,15 +233,15 @@ impl Store for ModelStore {
         after: Option<MailKey>,
         limit: usize,
     ) -> StoreResult<Mail> {
-        self.read(|contents| contents.mail(address, now, after, limit))
+        self.read(|contents| contents.mail(address, now, after, limit)).await
     }
 
     async fn waiting_mail(&self, address: &Address, limit: usize) -> StoreResult<Vec<StoredMessage>> {
-        self.read(|contents| contents.waiting_mail(address, limit))
+        self.read(|contents| contents.waiting_mail(address, limit)).await
     }
 
     async fn summary(&self, address: &Address) -> StoreResult<StoredSummary> {
-        self.read(|contents| contents.summary(address))
+        self.read(|contents| contents.summary(address)).await
     }
 
     async fn actors(
@@ -194,19 +251,19 @@ impl Store for ModelStore {
         after: Option<&ActorId>,
         limit: usize,
     ) -> StoreResult<Vec<ActorId>> {
-        self.read(|contents| contents.actors(actor_type, prefix, after, limit))
+        self.read(|contents| contents.actors(actor_type, prefix, after, limit)).await
     }
 
     async fn due(&self, until: Timestamp, after: Option<&Due>, limit: usize) -> StoreResult<Vec<Due>> {
-        self.read(|contents| contents.due(until, after, limit))
+        self.read(|contents| contents.due(until, after, limit)).await
     }
 
     async fn next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>> {
-        self.read(|contents| contents.next_due(after))
+        self.read(|contents| contents.next_due(after)).await
     }
 
     async fn latest_message_id(&self) -> StoreResult<Option<MessageId>> {
-        self.read(Contents::latest_message_id)
+        self.read(Contents::latest_message_id).await
     }
 
     async fn idempotency_record(
@@ -214,11 +271,11 @@ impl Store for ModelStore {
         address: &Address,
         key: &IdempotencyKey,
     ) -> StoreResult<Option<IdempotencyRecord>> {
-        self.read(|contents| contents.idempotency_record(address, key))
+        self.read(|contents| contents.idempotency_record(address, key)).await
     }
 
     async fn forget_idempotency(&self, until: Timestamp, limit: usize) -> StoreResult<usize> {
-        self.write(|contents| contents.forget_idempotency(until, limit))
+        self.write(|contents| contents.forget_idempotency(until, limit)).await
     }
 
     async fn dead_letters(
@@ -227,27 +284,37 @@ impl Store for ModelStore {
         after: Option<MessageId>,
         limit: usize,
     ) -> StoreResult<Vec<DeadLetterSummary>> {
-        self.read(|contents| contents.dead_letters(actor_type, after, limit))
+        self.read(|contents| contents.dead_letters(actor_type, after, limit)).await
     }
 
     async fn dead_letter(&self, id: MessageId) -> StoreResult<Option<DeadLetter>> {
-        self.read(|contents| contents.dead_letter(id))
+        self.read(|contents| contents.dead_letter(id)).await
     }
 
     async fn count_dead_letters(&self, address: &Address) -> StoreResult<u64> {
-        self.read(|contents| contents.count_dead_letters(address))
+        self.read(|contents| contents.count_dead_letters(address)).await
     }
 
     async fn retry_dead_letter(&self, id: MessageId, now: Timestamp) -> StoreResult<Option<Address>> {
-        self.write(|contents| contents.retry_dead_letter(id, now))
+        let retried = |contents: &mut Contents| {
+            contents.retry_dead_letter(id, now).inspect(|_| self.tell(Change::LetterRetried(id)))
+        };
+        self.write(retried).await
     }
 
     async fn remove_dead_letter(&self, id: MessageId) -> StoreResult<bool> {
-        self.write(|contents| contents.remove_dead_letter(id))
+        let removed = |contents: &mut Contents| {
+            let removed = contents.remove_dead_letter(id);
+            if removed {
+                self.tell(Change::LetterRemoved(id));
+            }
+            removed
+        };
+        self.write(removed).await
     }
 
     async fn actor_types(&self) -> StoreResult<Vec<ActorTypeRecord>> {
-        self.read(Contents::actor_types)
+        self.read(Contents::actor_types).await
     }
 
     async fn deploy(
@@ -258,7 +325,7 @@ impl Store for ModelStore {
         versions_max: usize,
         now: Timestamp,
     ) -> StoreResult<ActorTypeRecord> {
-        self.write(|contents| contents.deploy(actor_type, info, component, versions_max, now))
+        self.write(|contents| contents.deploy(actor_type, info, component, versions_max, now)).await
     }
 
     async fn activate_version(
@@ -266,7 +333,7 @@ impl Store for ModelStore {
         actor_type: &ActorType,
         version: u32,
     ) -> StoreResult<Option<ActorTypeRecord>> {
-        self.write(|contents| contents.activate_version(actor_type, version))
+        self.write(|contents| contents.activate_version(actor_type, version)).await
     }
 
     async fn set_settings(
@@ -274,20 +341,20 @@ impl Store for ModelStore {
         actor_type: &ActorType,
         settings: &TypeSettings,
     ) -> StoreResult<Option<ActorTypeRecord>> {
-        self.write(|contents| contents.set_settings(actor_type, settings))
+        self.write(|contents| contents.set_settings(actor_type, settings)).await
     }
 
     async fn component(&self, digest: &Digest) -> StoreResult<Option<Bytes>> {
-        self.read(|contents| contents.component(digest))
+        self.read(|contents| contents.component(digest)).await
     }
 
     async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed> {
-        self.write(|contents| contents.undeploy(actor_type, purge))
+        self.write(|contents| contents.undeploy(actor_type, purge)).await
     }
 
     /// A text that tells everything. Nothing can be made of it again.
     async fn backup(&self) -> StoreResult<Box<dyn Backup>> {
-        let text = self.read(|contents| format!("{contents:?}"))?;
+        let text = self.read(|contents| format!("{contents:?}")).await?;
         Ok(Box::new(TextBackup { bytes: text.len() as u64, left: text.into() }))
     }
 
