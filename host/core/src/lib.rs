@@ -10,6 +10,8 @@ pub mod address;
 pub mod clock;
 pub mod component;
 pub mod error;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod idempotency;
 pub mod limits;
 pub mod message;

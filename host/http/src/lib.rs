@@ -21,6 +21,8 @@ mod dead_letters;
 mod duration;
 mod errors;
 mod front;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod guard;
 mod idempotency;
 mod node;

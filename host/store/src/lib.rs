@@ -14,4 +14,6 @@ mod sqlite;
 mod tests;
 
 pub use model::{CommitFault, HeldCommits, ModelStore};
+#[cfg(feature = "fuzz")]
+pub use sqlite::fuzz;
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};

@@ -9,6 +9,8 @@ mod conformance;
 mod dead_letters;
 mod demo;
 mod deploy;
+mod hostile_guests;
+mod hostile_uploads;
 mod interchangeable;
 mod languages;
 mod languages_page;
