@@ -4,6 +4,7 @@
 //! Nothing here knows how Greenroom works inside. Of its crates only `greenroom-core` is used, for
 //! the published table of errors.
 
+pub mod attack;
 pub mod checker;
 pub mod client;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod eventually;
 pub mod guests;
 pub mod history;
 pub mod host;
+pub mod hostile;
 pub mod languages;
 pub mod load;
 pub mod process;

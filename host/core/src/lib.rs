@@ -11,6 +11,8 @@ pub mod clock;
 pub mod component;
 pub mod error;
 pub mod fail_point;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod idempotency;
 pub mod limits;
 pub mod message;

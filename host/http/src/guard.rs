@@ -135,12 +135,18 @@ fn is_local_origin(origin: &[u8]) -> bool {
 }
 
 /// Whether `host`, with or without a port, can only mean this machine.
-fn names_this_machine(host: &str) -> bool {
+pub(crate) fn names_this_machine(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     if authority.as_str().contains('@') {
         return false;
     }
     let name = authority.host();
+    // The parser takes anything after a closing bracket.
+    let rest = &authority.as_str()[name.len()..];
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    if !rest.is_empty() && !rest.strip_prefix(':').is_some_and(is_port) {
+        return false;
+    }
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
     match bare.parse::<IpAddr>() {
         Ok(address) => address.is_loopback(),
@@ -203,6 +209,9 @@ mod tests {
             "0.0.0.0",
             "user@localhost",
             "localhost:x y",
+            "[::1]it=70",
+            "[::1]example.com",
+            "[::1]example.com:7070",
             "",
         ] {
             assert_eq!(check(&[], "/v1/node", &[("host", bad)]), Err(Code::Forbidden), "{bad}");

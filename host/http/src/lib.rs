@@ -22,6 +22,8 @@ mod dead_letters;
 mod duration;
 mod errors;
 mod front;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod guard;
 mod idempotency;
 mod node;

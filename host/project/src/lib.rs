@@ -8,6 +8,8 @@ mod build;
 mod component;
 mod embedded;
 mod error;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod language;
 mod manifest;
 mod new;

@@ -94,7 +94,7 @@ impl Cache {
         }
     }
 
-    fn path(&self, component: Digest) -> PathBuf {
+    pub(crate) fn path(&self, component: Digest) -> PathBuf {
         // Half of the hash tells configurations apart; the authentication code covers all of it.
         let engine = hex::encode(&self.compatibility[..8]);
         self.folder.join(format!("{component}-{engine}{ARTIFACT_SUFFIX}"))

@@ -26,6 +26,8 @@ mod compile_child;
 mod console;
 mod contract;
 mod engine;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod guest;
 mod host_functions;
 mod limiter;

@@ -17,4 +17,6 @@ mod tests;
 pub use model::{
     Change, CommitFault, Encounter, Encounters, HeldCommits, ModelStore, Observer, Operation, Pause,
 };
+#[cfg(feature = "fuzz")]
+pub use sqlite::fuzz;
 pub use sqlite::{DirectoryBackup, OpenError, RestoreError, SqliteOptions, SqliteStore, restore};

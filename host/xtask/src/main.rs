@@ -5,6 +5,7 @@
 
 mod compiled;
 mod freshness;
+mod fuzz;
 mod guests;
 mod javascript;
 mod python;
@@ -62,6 +63,17 @@ enum Task {
         #[arg(last = true)]
         options: Vec<String>,
     },
+    /// Fuzz what parses untrusted bytes, guided by coverage
+    ///
+    /// A short run without guidance is part of the tests. What is found is kept, and a line says how to see it
+    /// again.
+    Fuzz {
+        /// Only these targets; all when none is named. `host/fuzz/corpus` has a folder for each
+        targets: Vec<String>,
+        /// How long each is run
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// Measure the host beside two plain servers that do the same work without actors
     ///
     /// Builds in release mode. Options after `--` go to the benchmark: `cargo xtask bench -- --help`.
@@ -83,6 +95,9 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    if fuzz::is_compiler() {
+        return fuzz::compile();
+    }
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         // What failed has said why; where in this program it was noticed helps nobody.
@@ -101,6 +116,7 @@ fn run() -> anyhow::Result<()> {
         Task::Bindings => tasks::bindings(),
         Task::Demo { options } => tasks::demo(&options),
         Task::Test { black_box, options } => tasks::test(black_box, &options),
+        Task::Fuzz { targets, seconds } => fuzz::fuzz(&targets, seconds),
         Task::Bench { options } => tasks::bench(&options),
         Task::Ci => tasks::ci(),
         Task::Advisories { if_reachable } => tasks::advisories(if_reachable),

@@ -14,6 +14,8 @@ mod demo;
 mod deploy;
 mod described;
 mod hostile_http;
+mod hostile_guests;
+mod hostile_uploads;
 mod interchangeable;
 mod languages;
 mod languages_page;

@@ -11,6 +11,8 @@ mod changes;
 mod commit;
 mod connect;
 mod failure;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod inspect;
 mod lock;
 mod open;

@@ -1,0 +1,45 @@
+;; The frame of every guest in this folder, each of which is the middle of such a module: its imports, then
+;; what else it has. It may define `$activate`, `$receive` and `$deactivate`; what it leaves out does nothing.
+;; A message is answered with its own body unless the guest calls `$answer` or spoils the result at 16.
+(module
+  {imports}
+  (memory (export "memory") 2)
+  (global $heap (mut i32) (i32.const 65536))
+  (global $me (mut i32) (i32.const 0))
+  (global $me_length (mut i32) (i32.const 0))
+  (global $method (mut i32) (i32.const 0))
+  (global $body (mut i32) (i32.const 0))
+  (global $body_length (mut i32) (i32.const 0))
+  {guest}
+  (func $answer (param $at i32) (param $length i32)
+    (i32.store (i32.const 28) (local.get $at))
+    (i32.store (i32.const 32) (local.get $length)))
+  (func (export "cabi_realloc") (param i32 i32 i32) (param $size i32) (result i32) (local $at i32)
+    (local.set $at (global.get $heap))
+    (global.set $heap (i32.and (i32.add (i32.add (global.get $heap) (local.get $size)) (i32.const 7)) (i32.const -8)))
+    (loop $more
+      (if (i32.gt_u (global.get $heap) (i32.mul (memory.size) (i32.const 65536)))
+        (then
+          (if (i32.eq (memory.grow (i32.const 16)) (i32.const -1)) (then unreachable))
+          (br $more))))
+    (local.get $at))
+  (func (export "greenroom:actor/behavior@0.1.0#activate")
+    (param i32 i32) (param $me i32) (param $me_length i32) (result i32)
+    (global.set $me (local.get $me))
+    (global.set $me_length (local.get $me_length))
+    (i32.store8 (i32.const 16) (i32.const 0))
+    (call $activate)
+    (i32.const 16))
+  (func (export "greenroom:actor/behavior@0.1.0#receive")
+    (param i32 i32) (param $method i32) (param i32) (param $media i32) (param $media_length i32)
+    (param $body i32) (param $body_length i32) (param i32 i32 i32 i32 i32 i32) (result i32)
+    (global.set $method (local.get $method))
+    (global.set $body (local.get $body))
+    (global.set $body_length (local.get $body_length))
+    (i32.store8 (i32.const 16) (i32.const 0))
+    (i32.store (i32.const 20) (local.get $media))
+    (i32.store (i32.const 24) (local.get $media_length))
+    (call $answer (local.get $body) (local.get $body_length))
+    (call $receive)
+    (i32.const 16))
+  (func (export "greenroom:actor/behavior@0.1.0#deactivate") (call $deactivate)))

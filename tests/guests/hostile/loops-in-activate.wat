@@ -1,0 +1,2 @@
+;; Never comes back from its activation.
+(func $activate (loop $on (br $on)))

@@ -1,0 +1,2 @@
+;; Never lets itself be put away.
+(func $deactivate (loop $on (br $on)))

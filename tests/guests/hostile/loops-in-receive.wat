@@ -1,0 +1,2 @@
+;; Never comes back from a message.
+(func $receive (loop $on (br $on)))

@@ -1,0 +1,3 @@
+;; Wants the host to write what it reads beyond its memory.
+(import "greenroom:actor/state@0.1.0" "get" (func $get (param i32 i32 i32)))
+(func $receive (call $get (i32.const 100) (i32.const 1) (i32.const -4)))
