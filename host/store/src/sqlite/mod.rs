@@ -13,6 +13,7 @@ mod connect;
 mod failure;
 mod inspect;
 mod lock;
+mod log;
 mod open;
 mod query;
 mod readers;
@@ -44,6 +45,7 @@ use sqlx::sqlite::SqliteRow;
 pub use backup::DirectoryBackup;
 use backup::Source;
 use failure::Health;
+use log::LogKeeper;
 pub use open::{OpenError, SqliteOptions};
 use readers::Readers;
 pub use restore::{RestoreError, restore};
@@ -70,7 +72,12 @@ impl SqliteStore {
         Ok(SqliteStore {
             database: Source::new(data_dir, options),
             readers: Readers::new(opened.readers),
-            writer: Writer::new(opened.writer, opened.lock, Arc::clone(&health)),
+            writer: Writer::new(
+                opened.writer,
+                LogKeeper::new(data_dir, options),
+                opened.lock,
+                Arc::clone(&health),
+            ),
             health,
         })
     }
