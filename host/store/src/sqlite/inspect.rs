@@ -34,6 +34,7 @@ pub(super) async fn inspect(file: &Path, options: &SqliteOptions, whole: bool) -
             detail: "it belongs to another program".into(),
         });
     }
+    names(file, &mut connection).await?;
     schema(file, &mut connection).await?;
     if whole {
         quick_check(file, &mut connection).await?;
@@ -49,6 +50,23 @@ async fn application(connection: &mut SqliteConnection) -> sqlx::Result<(i64, i6
             .await?;
     let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(connection).await?;
     Ok((id, tables))
+}
+
+/// Refuses names that are not text. SQLite passes them on as they are, and sqlx's thread panics over one,
+/// after which a question to it may never be answered.
+async fn names(file: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    let definitions: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL")
+            .fetch_all(connection)
+            .await
+            .map_err(|error| OpenError::from_sqlite(file, &error))?;
+    if definitions.iter().any(|definition| std::str::from_utf8(definition).is_err()) {
+        return Err(OpenError::Corrupt {
+            path: file.into(),
+            detail: "the definition of a table is no text".into(),
+        });
+    }
+    Ok(())
 }
 
 async fn schema(file: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {

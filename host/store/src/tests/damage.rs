@@ -10,7 +10,7 @@ use greenroom_core::store::{Store, StoreError, WriteSet};
 use proptest::prelude::*;
 
 use super::open;
-use crate::{SqliteOptions, SqliteStore};
+use crate::{OpenError, SqliteOptions, SqliteStore};
 
 const ACTORS: usize = 60;
 
@@ -74,8 +74,26 @@ async fn read_all(bytes: &[u8], checked: bool) {
     assert!(fs::metadata(&file).unwrap().len() > 0);
 }
 
+/// A column of the list of migrations whose type is no text.
+#[tokio::test]
+async fn a_table_whose_definition_is_no_text_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    open(directory.path()).await.close().await;
+    let file = directory.path().join("greenroom.db");
+    let mut bytes = fs::read(&file).unwrap();
+    let place = bytes.windows(6).position(|window| window == b"BIGINT").unwrap();
+    bytes[place] = 0xFF;
+    fs::write(&file, &bytes).unwrap();
+    for checked_bytes_max in [0, u64::MAX] {
+        let options = SqliteOptions { checked_bytes_max, ..SqliteOptions::default() };
+        let error = SqliteStore::open(directory.path(), &options).await.err().expect("it was opened");
+        assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+        assert!(fs::read(&file).unwrap() == bytes);
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn bytes_that_go_bad_are_refused_or_answered_as_before(
