@@ -20,14 +20,14 @@ const APPLICATION_ID: i64 = 0x4752_4E52;
 /// every page.
 pub(super) async fn inspect(file: &Path, options: &SqliteOptions, whole: bool) -> Result<(), OpenError> {
     let failed = |error: sqlx::Error| OpenError::from_sqlite(file, &error);
-    let mut connection = connect::reader(file, options.busy_timeout).await.map_err(failed)?;
-    let mut application = application(&mut connection).await;
-    if application.as_ref().is_err_and(|error| failure::kind(error) == Kind::NeedsRollback) {
+    let looked = look(connect::reader(file, options.busy_timeout).await).await;
+    let (mut connection, (application_id, tables)) = match looked {
         // The process ended while the first page was being made. Undoing that needs a writer.
-        connection = connect::recovering(file, options.busy_timeout).await.map_err(failed)?;
-        application = self::application(&mut connection).await;
-    }
-    let (application_id, tables) = application.map_err(failed)?;
+        Err(error) if failure::kind(&error) == Kind::NeedsRollback => {
+            look(connect::recovering(file, options.busy_timeout).await).await.map_err(failed)?
+        }
+        looked => looked.map_err(failed)?,
+    };
     if application_id != APPLICATION_ID && tables > 0 {
         return Err(OpenError::NotADatabase {
             path: file.into(),
@@ -40,6 +40,13 @@ pub(super) async fn inspect(file: &Path, options: &SqliteOptions, whole: bool) -
         quick_check(file, &mut connection).await?;
     }
     connection.close().await.map_err(failed)
+}
+
+/// What a first look through a connection finds; setting one up already reads the file.
+async fn look(opened: sqlx::Result<SqliteConnection>) -> sqlx::Result<(SqliteConnection, (i64, i64))> {
+    let mut connection = opened?;
+    let found = application(&mut connection).await?;
+    Ok((connection, found))
 }
 
 /// The application id, and how many tables there are besides the list of migrations.

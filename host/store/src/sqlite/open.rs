@@ -202,6 +202,8 @@ pub(super) async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Ope
     for _ in 0..options.readers.max(1) {
         readers.push(connect::reader(&file, options.busy_timeout).await.map_err(failed)?);
     }
+    // The log has its name on disk before anybody is told to miss it.
+    sync_directory(data_dir)?;
     lock.log_is_in_use().map_err(|source| OpenError::Directory { path: data_dir.join(LOCK_FILE), source })?;
     Ok(Opened { writer, readers, lock })
 }
