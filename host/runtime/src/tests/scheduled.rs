@@ -94,41 +94,6 @@ async fn a_clock_that_jumps_neither_loses_nor_repeats_a_firing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_storm_of_missed_reminders_leaves_callers_their_turn_and_fires_each_once() {
-    const ACTORS: usize = 2_000;
-    const IN_MEMORY: usize = 200;
-    let mut world = World::with(Limits { activations: IN_MEMORY, ..limits() }, script(toolbox)).await;
-    for number in 0..ACTORS {
-        let set = world.call(&format!("a{number}"), "remind", "r 3600000 3600000 0 who").await;
-        assert_eq!(set.unwrap(), "Ok(())");
-    }
-    world.node.drain().await;
-    seconds(5 * 3_600).await;
-    world.crash().await;
-    // All of them are due now. Whoever calls is answered as ever.
-    for number in 0..50 {
-        let begun = tokio::time::Instant::now();
-        let id = format!("client-{number}");
-        let answer = tokio::time::timeout(Duration::from_secs(5), async {
-            loop {
-                match world.call(&id, "append", "x").await {
-                    Ok(list) => return list,
-                    Err(error) => assert_eq!(error.code, Code::Overloaded, "{error}"),
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        });
-        assert_eq!(answer.await.expect("an answer during the storm"), "x", "after {:?}", begun.elapsed());
-        assert!(world.node.active_actors() <= IN_MEMORY, "{} in memory", world.node.active_actors());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    seconds(120).await;
-    for number in 0..ACTORS {
-        assert_eq!(world.call(&format!("a{number}"), "list", "").await.unwrap(), "r#1", "a{number}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_reminder_set_by_hand_is_a_reminder() {
     let world = World::start().await;
     let schedule = Schedule::new(5_000, None, None).unwrap();
