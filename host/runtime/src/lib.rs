@@ -32,6 +32,7 @@ mod run_turn;
 mod scheduler;
 mod shares;
 mod state;
+mod store_watch;
 #[cfg(test)]
 mod tests;
 mod timers;

@@ -27,6 +27,7 @@ use crate::mailbox::Work;
 use crate::operation::Operation;
 use crate::residency::{Residency, ResidentBytes};
 use crate::scheduler::Scheduler;
+use crate::store_watch;
 use crate::turn::{check_payload, stored};
 use crate::types::Types;
 use crate::view::{
@@ -88,6 +89,7 @@ impl Node {
         });
         tokio::spawn(Scheduler::run(Arc::downgrade(&dispatch)));
         tokio::spawn(idempotency::forget_old(Arc::downgrade(&dispatch)));
+        tokio::spawn(store_watch::run(Arc::downgrade(&dispatch)));
         tokio::spawn(Residency::keep(Arc::downgrade(&dispatch), resident_bytes));
         Ok(Node { dispatch })
     }

@@ -9,6 +9,7 @@ mod cli;
 mod conformance;
 mod crash_image;
 mod crash_matrix;
+mod data_faults;
 mod dead_letters;
 mod demo;
 mod deploy;

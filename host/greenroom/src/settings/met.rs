@@ -118,6 +118,8 @@ const MET: &[Met] = &[
     met("store.readers", "waits", "waits"),
     met("store.busy_timeout", "503 `store-unavailable`, with `Retry-After`", "stopped"),
     met("store.checked_bytes_max", NOTHING, NOTHING),
+    met("store.database_bytes_max", "507 `store-full`", "stopped; a caller's `call`: `unavailable`"),
+    met("store.log_bytes_max", "waits for readers, 100 ms at most", "waits for readers, 100 ms at most"),
 ];
 
 /// A bound that is a constant beside its one use: where, its name, what it bounds, and what becomes of

@@ -207,4 +207,6 @@ settings! {
     "store.readers" count store.readers "Connections that read the database; so many reads go on at once.";
     "store.busy_timeout" duration store.busy_timeout "How long to wait for a lock that another process holds on the database.";
     "store.checked_bytes_max" bytes store.checked_bytes_max "A database of at most so many bytes is checked whole when the host starts.";
+    "store.database_bytes_max" bytes store.database_bytes_max "The database grows no larger than this.";
+    "store.log_bytes_max" bytes store.log_bytes_max "A write-ahead log larger than this is begun anew.";
 }

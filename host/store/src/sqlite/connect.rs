@@ -38,7 +38,7 @@ fn base(file: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
 
 /// The one connection that changes anything.
 pub(super) async fn writer(file: &Path, options: &SqliteOptions) -> sqlx::Result<SqliteConnection> {
-    let mut connect = base(file, options.busy_timeout)
+    let connect = base(file, options.busy_timeout)
         .page_size(PAGE_BYTES as u32)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -46,10 +46,8 @@ pub(super) async fn writer(file: &Path, options: &SqliteOptions) -> sqlx::Result
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .pragma("journal_size_limit", LOG_BYTES_KEPT.to_string())
         .statement_cache_capacity(WRITER_STATEMENTS)
+        .pragma("max_page_count", (options.database_bytes_max / PAGE_BYTES).max(1).to_string())
         .thread_name(|_| "store-writer".into());
-    if let Some(bytes) = options.database_bytes_max {
-        connect = connect.pragma("max_page_count", (bytes / PAGE_BYTES).max(1).to_string());
-    }
     SqliteConnection::connect_with(&connect).await
 }
 

@@ -20,25 +20,33 @@ const APPLICATION_ID: i64 = 0x4752_4E52;
 /// every page.
 pub(super) async fn inspect(file: &Path, options: &SqliteOptions, whole: bool) -> Result<(), OpenError> {
     let failed = |error: sqlx::Error| OpenError::from_sqlite(file, &error);
-    let mut connection = connect::reader(file, options.busy_timeout).await.map_err(failed)?;
-    let mut application = application(&mut connection).await;
-    if application.as_ref().is_err_and(|error| failure::kind(error) == Kind::NeedsRollback) {
+    let looked = look(connect::reader(file, options.busy_timeout).await).await;
+    let (mut connection, (application_id, tables)) = match looked {
         // The process ended while the first page was being made. Undoing that needs a writer.
-        connection = connect::recovering(file, options.busy_timeout).await.map_err(failed)?;
-        application = self::application(&mut connection).await;
-    }
-    let (application_id, tables) = application.map_err(failed)?;
+        Err(error) if failure::kind(&error) == Kind::NeedsRollback => {
+            look(connect::recovering(file, options.busy_timeout).await).await.map_err(failed)?
+        }
+        looked => looked.map_err(failed)?,
+    };
     if application_id != APPLICATION_ID && tables > 0 {
         return Err(OpenError::NotADatabase {
             path: file.into(),
             detail: "it belongs to another program".into(),
         });
     }
+    names(file, &mut connection).await?;
     schema(file, &mut connection).await?;
     if whole {
         quick_check(file, &mut connection).await?;
     }
     connection.close().await.map_err(failed)
+}
+
+/// What a first look through a connection finds; setting one up already reads the file.
+async fn look(opened: sqlx::Result<SqliteConnection>) -> sqlx::Result<(SqliteConnection, (i64, i64))> {
+    let mut connection = opened?;
+    let found = application(&mut connection).await?;
+    Ok((connection, found))
 }
 
 /// The application id, and how many tables there are besides the list of migrations.
@@ -49,6 +57,23 @@ async fn application(connection: &mut SqliteConnection) -> sqlx::Result<(i64, i6
             .await?;
     let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(connection).await?;
     Ok((id, tables))
+}
+
+/// Refuses names that are not text. SQLite passes them on as they are, and sqlx's thread panics over one,
+/// after which a question to it may never be answered.
+async fn names(file: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    let definitions: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL")
+            .fetch_all(connection)
+            .await
+            .map_err(|error| OpenError::from_sqlite(file, &error))?;
+    if definitions.iter().any(|definition| std::str::from_utf8(definition).is_err()) {
+        return Err(OpenError::Corrupt {
+            path: file.into(),
+            detail: "the definition of a table is no text".into(),
+        });
+    }
+    Ok(())
 }
 
 async fn schema(file: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {

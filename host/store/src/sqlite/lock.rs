@@ -13,13 +13,19 @@ use rustix::io::Errno;
 use super::open::OpenError;
 
 pub(super) const LOCK_FILE: &str = "greenroom.lock";
+/// A line of the file while there is a log without which the database is not whole.
+const LOG_IN_USE: &str = "log in use";
 /// More than any holder writes of itself.
 const HOLDER_BYTES_MAX: u64 = 1_024;
 
 /// Held as long as this lives. The file itself stays: removing it would let two hosts lock two
 /// files of the same name.
 pub(super) struct DirectoryLock {
-    _file: File,
+    file: File,
+    /// Whether the process that had it last was killed, and left a log.
+    log_was_in_use: bool,
+    /// Whether this process is the one that uses the log.
+    uses_log: bool,
 }
 
 impl DirectoryLock {
@@ -40,8 +46,24 @@ impl DirectoryLock {
             Err(Errno::WOULDBLOCK) => return Err(in_use(data_dir, file)),
             Err(errno) => return Err(failed(errno.into())),
         }
-        write_holder(&mut file).map_err(failed)?;
-        Ok(DirectoryLock { _file: file })
+        let mut before = String::new();
+        // What can't be read says nothing.
+        let _ = (&file).take(HOLDER_BYTES_MAX).read_to_string(&mut before);
+        let log_was_in_use = before.lines().any(|line| line == LOG_IN_USE);
+        write_holder(&mut file, log_was_in_use).map_err(failed)?;
+        Ok(DirectoryLock { file, log_was_in_use, uses_log: false })
+    }
+
+    /// Whether there must be a log: a host had the directory and was killed.
+    pub(super) fn log_was_in_use(&self) -> bool {
+        self.log_was_in_use
+    }
+
+    /// Notes that from here on there is a log without which the database is not whole. An orderly end takes the
+    /// note back, whether SQLite then has emptied the log or left it.
+    pub(super) fn log_is_in_use(&mut self) -> io::Result<()> {
+        self.uses_log = true;
+        write_holder(&mut self.file, true)
     }
 
     /// Refuses when a host has `data_dir`, and changes nothing there.
@@ -55,6 +77,17 @@ impl DirectoryLock {
     }
 }
 
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // When it stays, the next start insists on the log, which may be right.
+        if self.uses_log
+            && let Err(error) = write_holder(&mut self.file, false)
+        {
+            tracing::warn!(%error, "the lock file can't be written");
+        }
+    }
+}
+
 fn in_use(data_dir: &Path, file: File) -> OpenError {
     let mut holder = String::new();
     // What can't be read is only less to tell.
@@ -62,17 +95,19 @@ fn in_use(data_dir: &Path, file: File) -> OpenError {
     OpenError::InUse { path: data_dir.into(), holder: described(&holder) }
 }
 
-fn write_holder(file: &mut File) -> io::Result<()> {
+/// In one write, so that whoever reads it finds all of it.
+fn write_holder(file: &mut File, log_in_use: bool) -> io::Result<()> {
+    let (pid, started) = (std::process::id(), SystemClock::default().now().unix_ms());
+    let log = if log_in_use { LOG_IN_USE } else { "" };
     file.set_len(0)?;
     file.rewind()?;
-    writeln!(file, "pid {}", std::process::id())?;
-    writeln!(file, "started_unix_ms {}", SystemClock::default().now().unix_ms())
+    write!(file, "pid {pid}\nstarted_unix_ms {started}\n{log}\n")
 }
 
 fn described(holder: &str) -> String {
     let words: Vec<&str> = holder.split_whitespace().collect();
     match words[..] {
-        ["pid", pid, "started_unix_ms", started] => format!("process {pid}, started_unix_ms {started}"),
+        ["pid", pid, "started_unix_ms", started, ..] => format!("process {pid}, started_unix_ms {started}"),
         _ => "a process that has not yet written its id".into(),
     }
 }

@@ -15,6 +15,7 @@ mod failure;
 pub mod fuzz;
 mod inspect;
 mod lock;
+mod log;
 mod open;
 mod query;
 mod readers;
@@ -46,6 +47,7 @@ use sqlx::sqlite::SqliteRow;
 pub use backup::DirectoryBackup;
 use backup::Source;
 use failure::Health;
+use log::LogKeeper;
 pub use open::{OpenError, SqliteOptions};
 use readers::Readers;
 pub use restore::{RestoreError, restore};
@@ -72,7 +74,12 @@ impl SqliteStore {
         Ok(SqliteStore {
             database: Source::new(data_dir, options),
             readers: Readers::new(opened.readers),
-            writer: Writer::new(opened.writer, opened.lock, Arc::clone(&health)),
+            writer: Writer::new(
+                opened.writer,
+                LogKeeper::new(data_dir, options),
+                opened.lock,
+                Arc::clone(&health),
+            ),
             health,
         })
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use greenroom_core::FailPoint;
 use sqlx::sqlite::SqliteConnection;
 
-use super::lock::DirectoryLock;
+use super::lock::{DirectoryLock, LOCK_FILE};
 use super::{backup, connect, failure, inspect};
 
 pub(super) const DATABASE_FILE: &str = "greenroom.db";
@@ -27,8 +27,10 @@ pub struct SqliteOptions {
     /// file from end to end, about a second for this default on an ordinary disk; a larger database
     /// is checked as it is used, which finds damage later but then stops the store just the same.
     pub checked_bytes_max: u64,
-    /// The database grows no larger than this; `None` leaves it to the disk.
-    pub database_bytes_max: Option<u64>,
+    /// The database grows no larger than this; a change that needs more room is refused.
+    pub database_bytes_max: u64,
+    /// A write-ahead log larger than this is begun anew, for which turns wait a moment for readers.
+    pub log_bytes_max: u64,
 }
 
 impl Default for SqliteOptions {
@@ -37,7 +39,8 @@ impl Default for SqliteOptions {
             readers: 4,
             busy_timeout: Duration::from_secs(5),
             checked_bytes_max: 256 << 20,
-            database_bytes_max: None,
+            database_bytes_max: 1 << 40,
+            log_bytes_max: 256 << 20,
         }
     }
 }
@@ -70,6 +73,16 @@ pub enum OpenError {
     DatabaseMissing {
         /// Where the database should be.
         path: PathBuf,
+    },
+    /// The write-ahead log that belongs to the database is gone.
+    #[error(
+        "{path} is missing, and the host that used it was killed, so that its last turns are in that file; put it back beside the database, or restore a backup (or remove {lock} to go on without those turns)"
+    )]
+    LogMissing {
+        /// Where the log should be.
+        path: PathBuf,
+        /// The file that tells how the last host ended.
+        lock: PathBuf,
     },
     /// The file is something else.
     #[error("{path} is not a Greenroom database ({detail}); move it away, or choose another data directory")]
@@ -159,7 +172,7 @@ pub(super) struct Opened {
 /// Opens `data_dir`, which is made, for its owner only, when it is not there.
 pub(super) async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> {
     make_directory(data_dir)?;
-    let lock = DirectoryLock::take(data_dir)?;
+    let mut lock = DirectoryLock::take(data_dir)?;
     backup::remove_leftovers(data_dir)?;
     let file = data_dir.join(DATABASE_FILE);
     let size = bytes_of(&file)?;
@@ -169,6 +182,10 @@ pub(super) async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Ope
         }
         make_file(data_dir, &file)?;
     } else {
+        let log = data_dir.join(LOG_FILE);
+        if lock.log_was_in_use() && !log.exists() {
+            return Err(OpenError::LogMissing { path: log, lock: data_dir.join(LOCK_FILE) });
+        }
         inspect::inspect(&file, options, size <= options.checked_bytes_max).await?;
     }
 
@@ -185,6 +202,9 @@ pub(super) async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Ope
     for _ in 0..options.readers.max(1) {
         readers.push(connect::reader(&file, options.busy_timeout).await.map_err(failed)?);
     }
+    // The log has its name on disk before anybody is told to miss it.
+    sync_directory(data_dir)?;
+    lock.log_is_in_use().map_err(|source| OpenError::Directory { path: data_dir.join(LOCK_FILE), source })?;
     Ok(Opened { writer, readers, lock })
 }
 

@@ -10,11 +10,12 @@ use greenroom_core::FailPoint;
 use greenroom_core::store::{StoreError, StoreResult};
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::SqliteStore;
 use super::failure::{self, Health};
 use super::lock::DirectoryLock;
+use super::log::LogKeeper;
 
 /// Holds the writing connection.
 pub(super) struct Writer {
@@ -23,21 +24,40 @@ pub(super) struct Writer {
 
 struct Shared {
     health: Arc<Health>,
-    /// `None` once closed. Fields drop in this order: the connection before the lock.
-    open: Mutex<Option<(SqliteConnection, DirectoryLock)>>,
+    /// `None` once closed.
+    open: Arc<Mutex<Option<Open>>>,
+}
+
+/// Fields drop in this order: the connection before the lock.
+struct Open {
+    connection: SqliteConnection,
+    log: LogKeeper,
+    lock: DirectoryLock,
 }
 
 /// Work on the connection, which begins and commits a transaction by itself.
 pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = sqlx::Result<T>> + Send + 'c>>;
 
 impl Writer {
-    pub(super) fn new(connection: SqliteConnection, lock: DirectoryLock, health: Arc<Health>) -> Self {
-        Writer { shared: Arc::new(Shared { health, open: Mutex::new(Some((connection, lock))) }) }
+    pub(super) fn new(
+        connection: SqliteConnection,
+        log: LogKeeper,
+        lock: DirectoryLock,
+        health: Arc<Health>,
+    ) -> Self {
+        Writer {
+            shared: Arc::new(Shared {
+                health,
+                open: Arc::new(Mutex::new(Some(Open { connection, log, lock }))),
+            }),
+        }
     }
 
     /// Moves the log into the database, closes the connection, and gives up the directory.
     pub(super) async fn close(&self) {
-        let Some((mut connection, lock)) = self.shared.open.lock().await.take() else { return };
+        let Some(Open { mut connection, lock, .. }) = self.shared.open.lock().await.take() else {
+            return;
+        };
         FailPoint::StoreClosing.reach();
         if self.shared.health.check().is_ok()
             && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await
@@ -59,7 +79,9 @@ impl SqliteStore {
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
         let shared = Arc::clone(&self.writer.shared);
-        let task = tokio::spawn(async move { shared.write(work).await });
+        // In order: whoever waits first writes first, and who goes away before has written nothing.
+        let open = Arc::clone(&shared.open).lock_owned().await;
+        let task = tokio::spawn(async move { shared.write(open, work).await });
         match task.await {
             Ok(outcome) => outcome,
             Err(ended) if ended.is_panic() => Err(self.health.broke("writing panicked".into())),
@@ -69,17 +91,19 @@ impl SqliteStore {
 }
 
 impl Shared {
-    async fn write<T, W>(&self, work: W) -> StoreResult<T>
+    async fn write<T, W>(&self, mut open: OwnedMutexGuard<Option<Open>>, work: W) -> StoreResult<T>
     where
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
     {
-        let mut open = self.open.lock().await;
         self.health.check()?;
-        let Some((connection, _)) = open.as_mut() else {
+        let Some(Open { connection, log, .. }) = open.as_mut() else {
             return Err(StoreError::Unavailable("the store is closed".into()));
         };
         match work(connection).await {
-            Ok(value) => Ok(value),
+            Ok(value) => {
+                log.after_write(connection).await;
+                Ok(value)
+            }
             Err(error) => {
                 let answer = self.health.answer(&error);
                 self.roll_back(connection).await?;

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,7 +31,7 @@ async fn open_with(directory: &Path, options: SqliteOptions) -> SqliteStore {
 #[tokio::test]
 async fn a_full_store_refuses_whole_batches_and_goes_on_when_there_is_room() {
     let directory = tempfile::tempdir().unwrap();
-    let small = SqliteOptions { database_bytes_max: Some(1 << 20), ..SqliteOptions::default() };
+    let small = SqliteOptions { database_bytes_max: 1 << 20, ..SqliteOptions::default() };
     let store = open_with(directory.path(), small).await;
     store.commit(&[write("kept", 1_000)]).await.unwrap();
     let before = store.load(&task("kept"), u64::MAX).await.unwrap();
@@ -53,7 +55,7 @@ async fn a_full_store_refuses_whole_batches_and_goes_on_when_there_is_room() {
 #[tokio::test]
 async fn a_full_store_takes_no_component() {
     let directory = tempfile::tempdir().unwrap();
-    let small = SqliteOptions { database_bytes_max: Some(1 << 20), ..SqliteOptions::default() };
+    let small = SqliteOptions { database_bytes_max: 1 << 20, ..SqliteOptions::default() };
     let store = open_with(directory.path(), small).await;
     let bytes = Bytes::from(vec![1; 2 << 20]);
     let info = greenroom_core::ComponentInfo {
@@ -203,4 +205,78 @@ async fn the_models_commits_wait_while_held() {
     let begun = tokio::time::Instant::now();
     store.commit(&[write("late", 1)]).await.unwrap();
     assert_eq!(begun.elapsed(), Duration::from_secs(3));
+}
+
+/// Writes 30,000 bytes other than before to one of so many actors.
+fn rewrite(number: u32, actors: u32) -> WriteSet {
+    let value = Bytes::from(number.to_be_bytes().repeat(7_500));
+    WriteSet {
+        state: vec![("key".into(), Some(value))],
+        ..WriteSet::empty(task(&(number % actors).to_string()))
+    }
+}
+
+/// Bytes of the write-ahead log now.
+fn log_bytes(directory: &Path) -> u64 {
+    fs::metadata(directory.join("greenroom.db-wal")).unwrap().len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_without_a_gap_do_not_let_the_log_grow_without_end() {
+    const BOUND: u64 = 2 << 20;
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteOptions { log_bytes_max: BOUND, ..SqliteOptions::default() };
+    let store = Arc::new(open_with(directory.path(), options).await);
+    let batch: Vec<_> = (0..4_000).map(|number| write(&number.to_string(), 500)).collect();
+    store.commit(&batch).await.unwrap();
+    let over = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (store, over) = (Arc::clone(&store), Arc::clone(&over));
+            tokio::spawn(async move {
+                let mut reads = 0_u64;
+                while !over.load(Ordering::Relaxed) {
+                    store.actors(&"task".parse().unwrap(), "", None, 100).await.unwrap();
+                    reads += 1;
+                }
+                reads
+            })
+        })
+        .collect();
+    let mut largest = 0;
+    for number in 0..1_200 {
+        store.commit(&[rewrite(number, 50)]).await.unwrap();
+        largest = largest.max(log_bytes(directory.path()));
+    }
+    over.store(true, Ordering::Relaxed);
+    for reader in readers {
+        assert!(reader.await.unwrap() > 0);
+    }
+    // Over 40 MB were written. Between two looks it may grow, and on a busy machine a reader be waited for in vain.
+    assert!(largest < 8 * BOUND, "{largest} bytes");
+}
+
+#[tokio::test]
+async fn a_reader_that_stays_lets_the_log_grow_but_holds_up_no_turn() {
+    const BOUND: u64 = 1 << 20;
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteOptions { log_bytes_max: BOUND, ..SqliteOptions::default() };
+    let store = open_with(directory.path(), options).await;
+    store.commit(&[write("a", 10)]).await.unwrap();
+    let other = SqliteConnectOptions::new().filename(directory.path().join("greenroom.db")).read_only(true);
+    let mut other = SqliteConnection::connect_with(&other).await.unwrap();
+    other.execute("BEGIN").await.unwrap();
+    other.fetch_one("SELECT count(*) FROM state").await.unwrap();
+    let begun = std::time::Instant::now();
+    for number in 0..200 {
+        store.commit(&[rewrite(number, 20)]).await.unwrap();
+    }
+    assert!(log_bytes(directory.path()) > 4 * BOUND, "{}", log_bytes(directory.path()));
+    // It is asked to give way once for each growth by the bound, not with each turn.
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    other.execute("COMMIT").await.unwrap();
+    for number in 200..400 {
+        store.commit(&[rewrite(number, 20)]).await.unwrap();
+    }
+    assert!(log_bytes(directory.path()) < 3 * BOUND, "{}", log_bytes(directory.path()));
 }

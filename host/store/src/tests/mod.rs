@@ -25,6 +25,7 @@ async fn sqlite_keeps_the_contract() {
 }
 
 mod backup;
+mod damage;
 mod equivalence;
 mod failures;
 mod opening;

@@ -199,6 +199,27 @@ async fn a_log_without_its_database_is_kept() {
 }
 
 #[tokio::test]
+async fn a_database_without_the_log_of_a_host_that_was_killed_is_refused() {
+    let (directory, image) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(directory.path()).await;
+    store.commit(&[one_write("a")]).await.unwrap();
+    for name in [DATABASE, "greenroom.lock"] {
+        fs::copy(directory.path().join(name), image.path().join(name)).unwrap();
+    }
+    for _ in 0..2 {
+        let error = refused_untouched(image.path()).await;
+        assert!(matches!(error, OpenError::LogMissing { .. }), "{error}");
+    }
+    fs::copy(directory.path().join("greenroom.db-wal"), image.path().join("greenroom.db-wal")).unwrap();
+    let found = open(image.path()).await;
+    assert_eq!(found.actors(&"task".parse().unwrap(), "", None, 10).await.unwrap().len(), 1);
+    found.close().await;
+    // One that ended by itself leaves none, and needs none.
+    assert!(!image.path().join("greenroom.db-wal").exists());
+    open(image.path()).await.check().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_directory_that_is_a_file_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("file");
