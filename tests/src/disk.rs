@@ -160,7 +160,7 @@ struct File<'a> {
     is_listed: bool,
 }
 
-impl<'a> File<'a> {
+impl File<'_> {
     fn open(path: &Path) -> anyhow::Result<Self> {
         let is_listed = path.exists();
         let durable = if is_listed { fs::read(path)? } else { Vec::new() };

@@ -43,8 +43,10 @@ impl Seen {
         let armed = kept(host, "alarm", "armed-", &self.armed).await?;
         arrived(host, "alarm", &armed).await?;
         self.judge_poisoned(host).await?;
-        for id in locked(&self.brief).acknowledged.iter().rev().take(BRIEF_LOOKED_AT) {
-            let list = script::list(host, id).await?;
+        let met: Vec<_> =
+            locked(&self.brief).acknowledged.iter().rev().take(BRIEF_LOOKED_AT).cloned().collect();
+        for id in met {
+            let list = script::list(host, &id).await?;
             ensure!(list == ["here"], "{id}: {list:?}");
         }
         self.judge_versions(host).await

@@ -132,9 +132,8 @@ where
     if let Ok(wanted) = std::env::var("GREENROOM_CRASH") {
         let (name, seed) = wanted.split_once('@').context("GREENROOM_CRASH is not POINT@SEED")?;
         let seed = seed.parse()?;
-        runs.retain(|run| run.point.name() == name);
-        runs.truncate(1);
-        runs.iter_mut().for_each(|run| run.seed = seed);
+        let point = runs.iter().map(|run| run.point).find(|point| point.name() == name);
+        runs = vec![Run { point: point.with_context(|| format!("no run dies at {name}"))?, seed }];
     }
     let template = template().await?;
     let act = &act;

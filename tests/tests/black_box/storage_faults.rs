@@ -107,12 +107,12 @@ async fn what_was_acknowledged_outlives_a_power_loss() -> anyhow::Result<()> {
 async fn power_is_lost(template: &Path, seed: u64) -> anyhow::Result<bool> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut watched = Watched::start(template, &[], seed).await?;
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         writes_much(&watched.host).await?;
     }
     watched.load.until_acknowledged(random.random_range(30..400)).await?;
     watched.kill().await?;
-    let unsynced = if seed % 3 == 0 { Unsynced::Lost } else { Unsynced::AnyPart };
+    let unsynced = if seed.is_multiple_of(3) { Unsynced::Lost } else { Unsynced::AnyPart };
     let (journal, seen, host, _image) = watched.after_power_loss(template, unsynced, &mut random).await?;
     judge(&seen, host).await?;
     Ok(journal.has_checkpoint())
