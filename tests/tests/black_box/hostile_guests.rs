@@ -23,13 +23,13 @@ fn settings() -> Settings {
     Settings::default()
         .limit("sandbox_memory_bytes", "64 MiB")
         .limit("turn_cpu", "500ms")
-        .limit("turn_timeout", "4s")
+        .limit("turn_timeout", "100s")
         .limit("write_set_bytes", "4 MiB")
         .limit("log_bytes_per_turn", "4 KiB")
 }
 
-async fn host_with(guests: &[&str]) -> anyhow::Result<Host> {
-    let host = Host::with_probe(settings()).await?;
+async fn host_with(settings: Settings, guests: &[&str]) -> anyhow::Result<Host> {
+    let host = Host::with_probe(settings).await?;
     for guest in guests {
         host.deploy(guest, hostile::component(guest)?).await?.expect(201);
     }
@@ -58,7 +58,7 @@ async fn attack(host: &mut Host, guest: &str, status: u16, code: &str) -> anyhow
 
 async fn all_attack(guests: &[(&str, u16, &str)]) -> anyhow::Result<Host> {
     let names: Vec<&str> = guests.iter().map(|(guest, ..)| *guest).collect();
-    let mut host = host_with(&names).await?;
+    let mut host = host_with(settings(), &names).await?;
     for (guest, status, code) in guests {
         attack(&mut host, guest, *status, code).await?;
     }
@@ -81,7 +81,7 @@ async fn loops_are_cut_wherever_they_are() -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_takes_too_much_is_told_of_what() -> anyhow::Result<()> {
-    let host = all_attack(&[
+    all_attack(&[
         ("grows-memory", 500, "memory-limit"),
         ("grows-a-table", 500, "memory-limit"),
         ("recurses", 500, "stack-overflow"),
@@ -89,10 +89,15 @@ async fn what_takes_too_much_is_told_of_what() -> anyhow::Result<()> {
         ("writes-without-end", 500, "cpu-limit"),
         ("hands-over-a-giant-value", 500, "actor-trapped"),
         ("leaks-handles", 500, "actor-trapped"),
-        ("sleeps-for-ever", 504, "turn-timeout"),
     ])
     .await?;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_sleeps_for_ever_is_woken_by_its_deadline() -> anyhow::Result<()> {
+    let mut host = host_with(settings().limit("turn_timeout", "1s"), &["sleeps-for-ever"]).await?;
+    attack(&mut host, "sleeps-for-ever", 504, "turn-timeout").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +122,7 @@ async fn junk_is_the_guests_own_crash() -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_giant_key_is_refused_by_name() -> anyhow::Result<()> {
-    let host = host_with(&["hands-over-a-giant-key"]).await?;
+    let host = host_with(settings(), &["hands-over-a-giant-key"]).await?;
     let told = host.call("hands-over-a-giant-key", "a", "go", "x").await?.expect(200).text();
     assert!(told.contains("state_key_bytes"), "{told}");
     Ok(())
@@ -131,7 +136,10 @@ async fn a_guest_that_can_not_be_put_away_is_let_go_all_the_same() -> anyhow::Re
     let client: Client = (*host).clone();
     let attack = async {
         for round in 0..5 {
-            let calls = (0..8).map(|number| client.call(guest, &format!("{round}-{number}"), "go", "x"));
+            let calls = (0..8).map(|number| {
+                let (client, id) = (client.clone(), format!("{round}-{number}"));
+                async move { client.call(guest, &id, "go", "x").await }
+            });
             for reply in futures::future::try_join_all(calls).await? {
                 reply.expect(200);
             }
@@ -149,7 +157,7 @@ async fn a_guest_that_can_not_be_put_away_is_let_go_all_the_same() -> anyhow::Re
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_without_end_is_cut_and_can_not_forge_a_line() -> anyhow::Result<()> {
-    let mut host = host_with(&["logs-without-end"]).await?;
+    let mut host = host_with(settings(), &["logs-without-end"]).await?;
     attack(&mut host, "logs-without-end", 500, "cpu-limit").await?;
     let log = host.log();
     assert!(log.len() < 1 << 20, "the log has {} bytes", log.len());
@@ -161,7 +169,8 @@ async fn a_log_without_end_is_cut_and_can_not_forge_a_line() -> anyhow::Result<(
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_double_have_an_end() -> anyhow::Result<()> {
     let guest = "calls-two-more";
-    let mut host = host_with(&[guest]).await?;
+    let limits = settings().limit("turn_timeout", "4s").limit("memory_bytes", "512 MiB");
+    let mut host = host_with(limits, &[guest]).await?;
     let client: Client = (*host).clone();
     let attack = async {
         let reply = client.call(guest, "x", "go", "x").await?;
@@ -171,7 +180,7 @@ async fn calls_that_double_have_an_end() -> anyhow::Result<()> {
         }
         anyhow::Ok(())
     };
-    while_under_attack(&mut host, guest, 4 * MEMORY_BYTES, attack).await?;
+    while_under_attack(&mut host, guest, 2 * MEMORY_BYTES, attack).await?;
     // Whoever is called has less and less time, so all of it ends with the first.
     eventually("it is over", SOON, || async {
         let known = client.get(&format!("/v1/actors/{guest}/x")).await.map(|reply| reply.text());
@@ -249,7 +258,7 @@ async fn an_actor_that_never_activates_costs_its_neighbours_nothing() -> anyhow:
 /// Noise of every kind at once, for some seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn spinners_hogs_of_memory_and_of_the_disk_leave_their_neighbours_alone() -> anyhow::Result<()> {
-    let mut host = host_with(&["loops-in-receive", "grows-memory", "writes-without-end"]).await?;
+    let mut host = host_with(settings(), &["loops-in-receive", "grows-memory", "writes-without-end"]).await?;
     let client: Client = (*host).clone();
     let over = AtomicBool::new(false);
     let noise = |guest: &'static str, number: usize| {
