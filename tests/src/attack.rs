@@ -40,7 +40,7 @@ impl Seen {
         let reply = client.call("probe", "neighbour", "increment", "").await?;
         ensure!(reply.status == 200, "a neighbour was refused: {} {}", reply.status, reply.text());
         self.took.push(asked.elapsed());
-        if self.took.len() % CALLS_BETWEEN_LOOKS_AT_MEMORY == 0 {
+        if self.took.len().is_multiple_of(CALLS_BETWEEN_LOOKS_AT_MEMORY) {
             self.resident_max = self.resident_max.max(process::memory(pid)?.resident);
         }
         Ok(())

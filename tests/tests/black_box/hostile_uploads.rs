@@ -117,7 +117,7 @@ async fn a_compile_bomb_is_given_up_at_its_bound() -> anyhow::Result<()> {
         host.restart_with(Settings::default().variable(bound, value)).await?;
         let client: Client = (*host).clone();
         let attack = async {
-            let bombs = (0..3).map(|number| client.deploy(&["a", "b", "c"][number], bomb.clone()));
+            let bombs = (0..3).map(|number| client.deploy(["a", "b", "c"][number], bomb.clone()));
             for reply in futures::future::try_join_all(bombs).await? {
                 let problem = reply.refused(422, "component-rejected");
                 anyhow::ensure!(problem.detail.contains("too expensive"), "{bound}: {}", problem.detail);

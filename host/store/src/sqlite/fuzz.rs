@@ -44,7 +44,7 @@ fn literal(bytes: &mut &[u8]) -> String {
     let length = usize::from(head >> 3).min(rest.len());
     let (value, rest) = rest.split_at(length);
     *bytes = rest;
-    let hexadecimal: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hexadecimal = hex::encode(value);
     let number = value.iter().fold(0_i64, |number, byte| number << 8 | i64::from(*byte));
     match head & 7 {
         0 => "NULL".into(),
