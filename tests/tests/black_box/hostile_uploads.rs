@@ -40,8 +40,8 @@ fn dear_shapes() -> anyhow::Result<Vec<(&'static str, Vec<u8>, &'static str)>> {
     Ok(vec![
         ("blocks in blocks", in_module(&format!("(func {})", nested(50_000)))?, "deeply nested blocks"),
         (
-            "one function of 8 MiB",
-            in_module(&format!("(func (param i32) {})", "(drop (local.get 0))".repeat(2_800_000)))?,
+            "one function of 2 MiB",
+            in_module(&format!("(func (param i32) {})", "(drop (local.get 0))".repeat(700_000)))?,
             "large body",
         ),
         ("half a million functions", in_module(&"(func)".repeat(500_000))?, "many functions"),
