@@ -35,6 +35,7 @@ mod p8_bounds;
 mod p9_always_there;
 mod paths;
 mod projects;
+mod reminder_storm;
 mod settings;
 mod storage_faults;
 mod support;
