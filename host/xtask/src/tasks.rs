@@ -16,13 +16,15 @@ fn host_step(release: bool) -> Step {
 
 /// The host that tests make fail at a place of their choice. Cargo has one name for both builds, so this
 /// one is put aside before the ordinary one is made.
-fn fail_point_steps() -> [Step; 2] {
+fn fail_point_steps() -> [Step; 3] {
     let (made, aside) = ("target/debug/greenroom", "target/debug/greenroom-fail-points");
     [
         Step::cargo(
             "build the host with fail points",
             &["build", "-p", "greenroom", "--features", "fail-points"],
         ),
+        // That of an earlier run may be a second name of the same file, which can't be moved onto itself.
+        Step::new("make room for it", "rm", &["-f", aside]),
         Step::new("put it aside", "mv", &["-f", made, aside]),
     ]
 }
