@@ -1,5 +1,5 @@
-//! An activation as others see it: its mailbox, and what it was last seen doing. The task that
-//! serves it is in [`lifecycle`](crate::lifecycle).
+//! An activation as others see it: its mailbox, and what it was last seen doing. What it does is in
+//! [`lifecycle`](crate::lifecycle), and who drives that in [`life`](crate::life).
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
@@ -53,28 +53,18 @@ impl Activation {
 
     /// Gives it `work`, which its own task will do.
     pub(crate) fn tell(&self, work: Work) -> Result<(), Refused> {
-        self.mailbox.push(work)?;
-        if self.awaits_work() {
-            self.life.wake();
-        }
-        Ok(())
+        self.give(work, Life::wake)
     }
 
-    /// Gives it `work`; when it is idle, that is begun before this returns. Not for an actor's turn,
-    /// which has the little stack of a sandbox.
-    pub(crate) fn tell_and_lend(&self, work: Work) -> Result<(), Refused> {
+    /// Gives it `work`, and rouses it so if it is idle. A busy one looks into its mailbox again before it
+    /// waits: it stops being busy first, and looks then, and the mailbox's lock orders that look before or
+    /// after the queueing.
+    pub(crate) fn give(&self, work: Work, rouse: fn(&Life)) -> Result<(), Refused> {
         self.mailbox.push(work)?;
-        if self.awaits_work() {
-            self.life.lend();
+        if !self.busy.load(Ordering::Relaxed) {
+            rouse(&self.life);
         }
         Ok(())
-    }
-
-    /// Whether it must be told of what was just queued. A busy one looks into its mailbox again
-    /// before it waits: it stops being busy first, and looks then, and the mailbox's lock orders that
-    /// look before or after the queueing.
-    fn awaits_work(&self) -> bool {
-        !self.busy.load(Ordering::Relaxed)
     }
 
     /// Waits until there is something in the mailbox. Only for its own life, which those who give it

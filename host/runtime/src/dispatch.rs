@@ -1,7 +1,7 @@
 //! Dispatch: finds the activation of an address, or makes it, and hands messages to it.
 //!
-//! There is at most one activation of an address: the entry in the map is made before its task
-//! starts (single flight) and removed, in one step with closing the mailbox, when it has ended and
+//! There is at most one activation of an address: the entry in the map is made before its life
+//! begins (single flight) and removed, in one step with closing the mailbox, when it has ended and
 //! all of its commits are over.
 
 use std::sync::Arc;
@@ -125,14 +125,10 @@ impl Dispatch {
         keyed: Option<Box<Keyed>>,
     ) -> Result<Payload, Error> {
         let (reply, replied) = oneshot::channel();
-        let by_an_actor = wait.is_some();
+        // The turn of an actor that calls has only the little stack of its sandbox to lend.
+        let rouse = if wait.is_some() { Life::wake } else { Life::lend };
         let call = Call { message, reply, deadline, arrived: Instant::now(), depth, wait, keyed };
-        let work = Work::Call(Box::new(call));
-        if by_an_actor {
-            self.push(to, work)?;
-        } else {
-            self.deliver(to, work, Activation::tell_and_lend).map_err(|(error, _)| error)?;
-        }
+        self.deliver(to, Work::Call(Box::new(call)), rouse).map_err(|(error, _)| error)?;
         let ended = |_| Err(Error::new(Code::Internal, "the actor's activation ended without a reply"));
         replied.await.unwrap_or_else(ended)
     }
@@ -159,19 +155,15 @@ impl Dispatch {
 
     /// Hands `work` to the activation of `to`, making it when there is none.
     pub(crate) fn push(self: &Arc<Self>, to: &Address, work: Work) -> Result<(), Error> {
-        self.offer(to, work).map_err(|(error, _)| error)
+        self.deliver(to, work, Life::wake).map_err(|(error, _)| error)
     }
 
-    /// The same, and gives back what could not be handed over.
-    pub(crate) fn offer(self: &Arc<Self>, to: &Address, work: Work) -> Result<(), (Error, Work)> {
-        self.deliver(to, work, Activation::tell)
-    }
-
-    fn deliver(
+    /// The same, rousing an idle one so, and gives back what could not be handed over.
+    pub(crate) fn deliver(
         self: &Arc<Self>,
         to: &Address,
         work: Work,
-        tell: impl Fn(&Activation, Work) -> Result<(), Refused>,
+        rouse: fn(&Life),
     ) -> Result<(), (Error, Work)> {
         let mut work = work;
         loop {
@@ -179,7 +171,7 @@ impl Dispatch {
                 Ok(activation) => activation,
                 Err(error) => return Err((error, work)),
             };
-            match tell(&activation, work) {
+            match activation.give(work, rouse) {
                 Ok(()) => return Ok(()),
                 Err(Refused::Closed(back)) => work = back,
                 Err(Refused::Full(back)) => {
@@ -269,7 +261,7 @@ impl Dispatch {
         self.committer.commit(write_set).await
     }
 
-    /// Whoever meets an error of the store tells it here: after some, the node must end.
+    /// An error after which the node must end, if it is one.
     pub(crate) fn notice(&self, error: &StoreError) {
         if let StoreError::Broken(_) = error {
             self.broken.send_replace(Some(Error::new(Code::StoreUnavailable, error.to_string())));

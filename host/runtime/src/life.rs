@@ -7,12 +7,12 @@
 //! with what the lender began, so a turn does not depend on its caller's patience.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::activation::Activation;
 

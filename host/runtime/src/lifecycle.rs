@@ -1,6 +1,6 @@
 //! The life of one activation: load, do one thing after another, leave when idle.
 //!
-//! One task serves one activation, so turns can't overlap. It ends in one of two ways: *retired*,
+//! All of it is one future, so turns can't overlap. It ends in one of two ways: *retired*,
 //! with nothing waiting and every commit over, or *abandoned*, when the store could not load the
 //! actor or refused a commit, or the task panicked; then what waited is handed to the next
 //! activation, which begins with what is really stored.
@@ -24,6 +24,7 @@ use crate::delivery::Settled;
 use crate::dispatch::{Dispatch, LOAD_AGAIN_AFTER_MS, timed_out};
 use crate::gate::{Gate, Held};
 use crate::guest_log::GuestLog;
+use crate::life::Life;
 use crate::mailbox::{Call, Work};
 use crate::operation::Operation;
 use crate::shares::SandboxPermit;
@@ -32,7 +33,7 @@ use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
 use crate::types::Version;
 
-/// What the task that serves an activation owns.
+/// What the life of an activation owns.
 pub(crate) struct Actor {
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) activation: Arc<Activation>,
@@ -107,7 +108,7 @@ pub(crate) async fn serve(
 /// Queues what waited for an abandoned activation at the next one; what that can't take comes back.
 fn hand_over(dispatch: &Arc<Dispatch>, address: &Address, work: Work) -> Option<(Error, Work)> {
     match work {
-        Work::Call(_) | Work::Operation(..) => dispatch.offer(address, work).err(),
+        Work::Call(_) | Work::Operation(..) => dispatch.deliver(address, work, Life::wake).err(),
         Work::StoredDue | Work::ReleaseSandbox | Work::Deactivate | Work::Forget => None,
     }
 }
@@ -157,7 +158,6 @@ impl Actor {
         let preload_bytes = settings.limits.state_preload_bytes;
         let mut stored = dispatch.store.load(address, preload_bytes).await.inspect_err(|error| {
             tracing::error!(actor = %address, %error, "an actor can't be loaded");
-            dispatch.notice(error);
         })?;
         FailPoint::ActivationLoaded.reach();
         let data = ActorData {

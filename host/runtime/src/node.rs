@@ -416,7 +416,7 @@ impl Node {
     /// `draining`, `store-unavailable`.
     pub async fn ready(&self) -> Result<(), Error> {
         self.check_not_draining()?;
-        Ok(self.dispatch.store.check().await.inspect_err(|error| self.dispatch.notice(error))?)
+        Ok(self.dispatch.store.check().await?)
     }
 
     /// Takes no more calls from outside, finishes turns under way (at most `drain_timeout`),

@@ -92,7 +92,6 @@ impl Dispatch {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::error!(%error, "the scheduler can't read what is due; it tries again");
-                    self.notice(&error);
                     self.scheduler.note(now.plus_ms(AGAIN_AFTER_MS));
                     return;
                 }

@@ -65,7 +65,7 @@ async fn reminders_of_one_moment_fire_once_each_and_hold_nobody_up() -> anyhow::
     let mut host = Host::with_probe(Settings::default()).await?;
     let client = (*host).clone();
     let begun = Instant::now();
-    set_all(&client, SystemTime::now() + Duration::from_mins(60)).await?;
+    set_all(&client, SystemTime::now() + Duration::from_hours(1)).await?;
     let due = SystemTime::now() + begun.elapsed() * 2;
     while_under_attack(&mut host, "ten thousand reminders at once", MEMORY_BYTES, async {
         // Set anew, and to fire: each replaces one that would not have.
@@ -80,7 +80,7 @@ async fn reminders_that_came_due_while_the_host_was_down_fire_once_each() -> any
     let mut host = Host::with_probe(Settings::default()).await?;
     let client = (*host).clone();
     let begun = Instant::now();
-    set_all(&client, SystemTime::now() + Duration::from_mins(60)).await?;
+    set_all(&client, SystemTime::now() + Duration::from_hours(1)).await?;
     let due = SystemTime::now() + begun.elapsed() * 2;
     set_all(&client, due).await?;
     host.kill().await?;

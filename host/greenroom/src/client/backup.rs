@@ -114,7 +114,7 @@ fn of_directory(data: &Path) -> Result<Stream, Failure> {
 struct DirectoryReader {
     runtime: tokio::runtime::Runtime,
     backup: DirectoryBackup,
-    /// What was read and not yet taken, last byte first taken from the end.
+    /// What was read and not yet taken.
     left: Vec<u8>,
 }
 
