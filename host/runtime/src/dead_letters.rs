@@ -63,15 +63,17 @@ impl Dispatch {
         let letter = self.store.dead_letter(id).await?.ok_or_else(|| unknown(id))?;
         self.check_send(&letter.to)?;
         let now = self.clock.now();
+        // Before it is back: it may be delivered, and uncounted, before the store has answered.
+        self.count_sent(&letter.to);
         match self.store.retry_dead_letter(id, now).await {
             Ok(Some(to)) => {
                 tracing::info!(actor = %to, message_id = %id, "a dead letter goes back into its mailbox");
-                self.count_sent(&to);
                 self.wake(&to).await;
                 Ok(())
             }
-            Ok(None) => Err(unknown(id)),
-            Err(error) => {
+            retried => {
+                self.uncount_sent(&letter.to);
+                let Err(error) = retried else { return Err(unknown(id)) };
                 // It may be back all the same.
                 if let StoreError::Unknown(_) = error {
                     self.wake(&letter.to).await;

@@ -292,6 +292,16 @@ impl Dispatch {
         *self.backlog.entry(to.clone()).or_default() += 1;
     }
 
+    /// Counts a message that is in a durable mailbox no more, or did not get there.
+    pub(crate) fn uncount_sent(&self, to: &Address) {
+        if let dashmap::Entry::Occupied(mut entry) = self.backlog.entry(to.clone()) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+
     /// Counts anew, from nothing, what waits for those who may have taken a message or not: a count that
     /// is too low lets a few messages too many in, one that is too high would never come down again.
     fn forget_backlog(&self, write_sets: &[WriteSet]) {
@@ -309,13 +319,8 @@ impl Dispatch {
         for sent in &write_set.sends {
             self.count_sent(&sent.to);
         }
-        if matches!(write_set.mail, Some(MailChange::Consumed(_) | MailChange::Dead { .. }))
-            && let dashmap::Entry::Occupied(mut entry) = self.backlog.entry(write_set.address.clone())
-        {
-            *entry.get_mut() -= 1;
-            if *entry.get() == 0 {
-                entry.remove();
-            }
+        if let Some(MailChange::Consumed(_) | MailChange::Dead { .. }) = write_set.mail {
+            self.uncount_sent(&write_set.address);
         }
         if write_set.purge {
             self.backlog.remove(&write_set.address);

@@ -38,9 +38,13 @@ use plan::Plan;
 const FIXED: u64 = 500;
 
 /// Seeds beyond the fixed ones that found something, and what.
-const FOUND: [(u64, &str); 2] = [
+const FOUND: [(u64, &str); 3] = [
     (1_603, "after an activation of unknown outcome, a node ran another version than the one stored"),
     (1_029, "a sent message waits for ever when nobody looks after an ambiguous commit"),
+    (
+        45_444_432_855_062,
+        "a retried letter was delivered before it was counted as waiting, and counted for ever",
+    ),
 ];
 
 /// Seeds that nobody has tried before.
