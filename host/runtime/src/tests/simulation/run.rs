@@ -286,7 +286,7 @@ impl Simulation<'_> {
             // One that is never answered is found in the history.
             drop(tokio::time::timeout_at(until, client).await);
         }
-        while Instant::now() < until && !self.is_delivered().await {
+        while Instant::now() < until && !self.is_over().await {
             tokio::time::sleep(Duration::from_millis(500)).await;
             self.letters(Ask::RemoveLetter);
         }
@@ -301,8 +301,11 @@ impl Simulation<'_> {
         self.recorder.note(self.recorder.process(), Event::Quiet { leaks: self.leaks() });
     }
 
-    /// Whether nothing that is stored waits for anybody.
-    async fn is_delivered(&self) -> bool {
+    /// Whether nothing that is stored waits for anybody, and nobody in memory has timers that may send more.
+    async fn is_over(&self) -> bool {
+        if self.node().dispatch.activation_count() > 0 {
+            return false;
+        }
         for id in ACTORS {
             let summary = self.store.summary(&actor(id)).await.expect("nothing goes wrong any more");
             if summary.mail > 0 || !summary.reminders.is_empty() {
