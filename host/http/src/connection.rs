@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use crate::config::Bounds;
 use crate::front::Front;
 use crate::stream::BoundedStream;
+use crate::timer::ConnectionTimer;
 
 /// What happens on a connection, for whoever decides whether it may stay.
 #[derive(Default)]
@@ -73,12 +74,11 @@ const HTTP2_ERROR_RESETS_MAX: usize = 100;
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What serves connections, within `bounds`.
+/// What serves connections, within `bounds`. Each has a timer of its own for HTTP/1.1.
 pub(crate) fn builder(bounds: &Bounds) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     let mut http1 = builder.http1();
     http1
-        .timer(TokioTimer::new())
         .header_read_timeout(bounds.header_timeout)
         // Without this, hyper tries to read while a request is under way, to notice a peer that
         // hangs up: a system call for each request, for news that changes nothing here.
@@ -124,6 +124,8 @@ pub(crate) async fn serve<S>(
             async move { Ok::<_, Infallible>(both.0.answer(request, &both.1).await) }
         })
     };
+    let mut builder = Builder::clone(&builder);
+    builder.http1().timer(ConnectionTimer::default());
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     // Each of these is polled only when it is itself woken, so they cost a request nothing.
     let mut events: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();

@@ -40,6 +40,7 @@ mod stream;
 #[cfg(test)]
 mod testing;
 mod time;
+mod timer;
 mod type_settings;
 mod view;
 
