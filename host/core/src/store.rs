@@ -18,7 +18,7 @@ use crate::message::{Message, MessageId, Origin, Payload};
 use crate::schedule::Schedule;
 use crate::settings::TypeSettings;
 
-/// Everything that one turn changes, applied together.
+/// Everything that one turn changes, applied together. What few turns have is boxed: this is moved with each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteSet {
     /// Whose turn it was.
@@ -34,7 +34,7 @@ pub struct WriteSet {
     /// What becomes of the stored message that caused the turn.
     pub mail: Option<MailChange>,
     /// What to keep for repeats of the request that caused the turn.
-    pub idempotency: Option<Remember>,
+    pub idempotency: Option<Box<Remember>>,
 }
 
 impl WriteSet {
@@ -112,11 +112,11 @@ pub enum MailChange {
         /// Which message.
         key: MailKey,
         /// What is kept of it.
-        letter: DeadLetter,
+        letter: Box<DeadLetter>,
     },
     /// A reminder's firing failed too often: keep it as a dead letter. The reminder's own row is
     /// changed by [`WriteSet::reminders`].
-    DeadFiring(DeadLetter),
+    DeadFiring(Box<DeadLetter>),
 }
 
 /// A sent message or a reminder's firing that failed too often, kept for people to look at.

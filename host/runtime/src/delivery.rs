@@ -150,14 +150,14 @@ impl Actor {
 
     /// When to deliver a message again that failed; `None` when that was the last attempt.
     async fn retry_at(&mut self, message: &Message, error: &Error) -> Option<Timestamp> {
-        let enough = message.attempt >= self.settings.limits.delivery_attempts;
+        let enough = message.attempt >= self.limits().delivery_attempts;
         let last = enough && self.may_give_up().await;
         tracing::warn!(
             actor = %self.activation.address, message_id = %message.id, method = %message.method,
             attempt = message.attempt, last, %error, "a stored message failed"
         );
         let jitter = self.dispatch.chance.lock().random_range(0.8..=1.2);
-        let wait = backoff(&self.settings.limits, message.attempt).mul_f64(jitter);
+        let wait = backoff(self.limits(), message.attempt).mul_f64(jitter);
         (!last).then(|| self.dispatch.clock.now().plus_ms(wait.as_millis() as u64))
     }
 
@@ -187,13 +187,13 @@ impl Actor {
         }
     }
 
-    fn dead_letter(&self, message: Message, error: &Error) -> DeadLetter {
-        DeadLetter {
+    fn dead_letter(&self, message: Message, error: &Error) -> Box<DeadLetter> {
+        Box::new(DeadLetter {
             to: self.activation.address.clone(),
             message,
             died_at: self.dispatch.clock.now(),
             error: shortened(error.to_string()),
-        }
+        })
     }
 
     async fn fire_reminders(&mut self) {

@@ -190,13 +190,13 @@ impl Dispatch {
         if let Some(found) = self.find(address) {
             return Ok(found);
         }
-        let settings = Arc::clone(&self.types.active(&address.actor_type)?.settings);
+        let version = self.types.active(&address.actor_type)?;
         let place = self.residency.place(&address.actor_type)?;
         let made = self.activations.entry(address.clone()).or_insert_with(|| {
             self.activation_count.fetch_add(1, Ordering::Relaxed);
-            let activation =
-                Arc::new(Activation::new(address.clone(), settings.limits.mailbox_capacity, place));
-            let life = lifecycle::serve(Arc::clone(self), Arc::clone(&activation), settings);
+            let capacity = version.settings.limits.mailbox_capacity;
+            let activation = Arc::new(Activation::new(address.clone(), capacity, place));
+            let life = lifecycle::serve(Arc::clone(self), Arc::clone(&activation), version);
             Life::begin(Arc::clone(&activation), Box::pin(life));
             activation
         });

@@ -70,7 +70,7 @@ impl Keyed {
         outcome: &Result<Payload, Error>,
         at: Timestamp,
         limits: &Limits,
-    ) -> Option<Remember> {
+    ) -> Option<Box<Remember>> {
         let answer = match outcome {
             Ok(payload) => Answer::Replied(payload.clone()),
             Err(error) if is_answer(error.code) => Answer::Refused(error.clone()),
@@ -81,10 +81,10 @@ impl Keyed {
         is_bounded.then(|| self.remember(answer, at, limits))
     }
 
-    fn remember(self, answer: Answer, at: Timestamp, limits: &Limits) -> Remember {
+    fn remember(self, answer: Answer, at: Timestamp, limits: &Limits) -> Box<Remember> {
         let Keyed { key, request_digest } = self;
         let record = IdempotencyRecord { key, request_digest, answer, at };
-        Remember { record, newest: limits.idempotency_keys_per_actor }
+        Box::new(Remember { record, newest: limits.idempotency_keys_per_actor })
     }
 }
 

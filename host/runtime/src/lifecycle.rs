@@ -12,7 +12,7 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use greenroom_core::sandbox::Sandbox;
 use greenroom_core::store::{MailKey, WriteSet};
-use greenroom_core::{Address, Error, FailPoint, MessageId, Origin, SettingsInForce};
+use greenroom_core::{Address, Error, FailPoint, Limits, MessageId, Origin};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -40,8 +40,8 @@ pub(crate) struct Actor {
     pub(crate) data: Arc<Mutex<ActorData>>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) sandbox: Option<LiveSandbox>,
-    /// What holds for it since its latest turn.
-    pub(crate) settings: Arc<SettingsInForce>,
+    /// What its latest turn ran, and under which settings; before the first, what was active.
+    pub(crate) version: Arc<Version>,
     /// Stored messages that were delivered and whose commit is under way.
     pub(crate) settled: HashMap<MailKey, Settled>,
     timer_went_last: bool,
@@ -73,13 +73,9 @@ enum Next {
 }
 
 /// Serves `activation` until it ends.
-pub(crate) async fn serve(
-    dispatch: Arc<Dispatch>,
-    activation: Arc<Activation>,
-    settings: Arc<SettingsInForce>,
-) {
+pub(crate) async fn serve(dispatch: Arc<Dispatch>, activation: Arc<Activation>, version: Arc<Version>) {
     let gate = Arc::new(Gate::default());
-    let life = run(Arc::clone(&dispatch), Arc::clone(&activation), Arc::clone(&gate), settings);
+    let life = run(Arc::clone(&dispatch), Arc::clone(&activation), Arc::clone(&gate), version);
     let refusal = match AssertUnwindSafe(life).catch_unwind().await {
         Ok(Ok(())) => return,
         Ok(Err(Abandoned::NotLoaded(error))) => Some(error),
@@ -117,9 +113,9 @@ async fn run(
     dispatch: Arc<Dispatch>,
     activation: Arc<Activation>,
     gate: Arc<Gate>,
-    settings: Arc<SettingsInForce>,
+    version: Arc<Version>,
 ) -> Result<(), Abandoned> {
-    let mut actor = Actor::load(dispatch, activation, gate, settings).await.map_err(Abandoned::NotLoaded)?;
+    let mut actor = Actor::load(dispatch, activation, gate, version).await.map_err(Abandoned::NotLoaded)?;
     loop {
         let ended = match actor.next().await {
             Next::Work(Work::Call(call)) => actor.serve_call(*call).await,
@@ -152,10 +148,10 @@ impl Actor {
         dispatch: Arc<Dispatch>,
         activation: Arc<Activation>,
         gate: Arc<Gate>,
-        settings: Arc<SettingsInForce>,
+        version: Arc<Version>,
     ) -> Result<Self, Error> {
         let address = &activation.address;
-        let preload_bytes = settings.limits.state_preload_bytes;
+        let preload_bytes = version.settings.limits.state_preload_bytes;
         let mut stored = dispatch.store.load(address, preload_bytes).await.inspect_err(|error| {
             tracing::error!(actor = %address, %error, "an actor can't be loaded");
         })?;
@@ -175,7 +171,7 @@ impl Actor {
             data: Arc::new(Mutex::new(data)),
             gate,
             sandbox: None,
-            settings,
+            version,
             settled: HashMap::new(),
             timer_went_last: false,
             alarm: Alarm::default(),
@@ -185,15 +181,17 @@ impl Actor {
     /// Waits for something to do, or until it has been idle for long enough.
     async fn next(&mut self) -> Next {
         self.activation.give_back().await;
+        // The clock is read only where it is needed, not for each turn.
+        let mut rang = false;
         loop {
             if self.gate.failure().is_some() {
                 return Next::Abandon;
             }
-            let now = Instant::now();
             let timer_due = {
                 let mut data = self.data.lock();
                 if !self.timer_went_last
-                    && let Some((name, timer)) = data.timers.fire(now)
+                    && data.timers.len() > 0
+                    && let Some((name, timer)) = data.timers.fire(Instant::now())
                 {
                     self.timer_went_last = true;
                     return Next::Timer(name, timer);
@@ -205,21 +203,18 @@ impl Actor {
             if let Some(work) = self.activation.mailbox.pop() {
                 return Next::Work(work);
             }
-            let idle_at = self.activation.last_used() + self.settings.limits.idle_timeout;
-            if now >= idle_at || self.dispatch.is_draining() {
+            let idle_at = self.activation.last_used() + self.limits().idle_timeout;
+            if self.dispatch.is_draining() || (rang && Instant::now() >= idle_at) {
                 return Next::Idle;
-            }
-            if timer_due.is_some_and(|due| due <= now) {
-                continue;
             }
             let wake_at = timer_due.map_or(idle_at, |due| due.min(idle_at));
             self.activation.set_busy(false);
-            tokio::select! {
+            rang = tokio::select! {
                 biased;
-                () = self.activation.arrival() => {}
-                () = self.alarm.ring(wake_at) => {}
-                () = self.gate.failing() => {}
-            }
+                () = self.activation.arrival() => false,
+                () = self.alarm.ring(wake_at) => true,
+                () = self.gate.failing() => false,
+            };
             self.activation.set_busy(true);
         }
     }
@@ -231,7 +226,7 @@ impl Actor {
         let outcome = if now < deadline {
             self.run_turn(message, deadline, depth).await
         } else {
-            Err(timed_out(&self.activation.address, &self.settings.limits))
+            Err(timed_out(&self.activation.address, self.limits()))
         };
         let (answer, mut write_set) = match outcome {
             Ok((payload, write_set)) => (Ok(payload), write_set),
@@ -338,21 +333,25 @@ impl Actor {
         self.dispatch.ids.next(self.dispatch.clock.now())
     }
 
-    /// The version that this actor's turns run from now on; its settings hold from now on too.
-    pub(crate) fn version(&mut self) -> Result<Arc<Version>, Error> {
-        let version = self.dispatch.types.active(&self.activation.address.actor_type)?;
-        if !Arc::ptr_eq(&self.settings, &version.settings) {
-            self.settings = Arc::clone(&version.settings);
-            self.activation.mailbox.set_capacity(self.settings.limits.mailbox_capacity);
+    /// Turns run the active version from now on, and under its settings.
+    pub(crate) fn follow_version(&mut self) -> Result<(), Error> {
+        let actor_type = &self.activation.address.actor_type;
+        if let Some(version) = self.dispatch.types.active_unless(actor_type, &self.version)? {
+            self.activation.mailbox.set_capacity(version.settings.limits.mailbox_capacity);
+            self.version = version;
         }
-        Ok(version)
+        Ok(())
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.version.settings.limits
     }
 
     /// Until when a turn may take for which nobody waits.
     pub(crate) fn own_deadline(&mut self) -> Instant {
         // Of a type that is gone the last settings count.
-        drop(self.version());
-        Instant::now() + self.settings.limits.turn_timeout
+        drop(self.follow_version());
+        Instant::now() + self.limits().turn_timeout
     }
 
     /// A turn that has changed nothing yet.
@@ -366,8 +365,8 @@ impl Actor {
             data: Arc::clone(&self.data),
             gate: Arc::clone(&self.gate),
             changes: Mutex::new(Changes::default()),
-            log: GuestLog::new(message_id, self.settings.limits.log_bytes_per_turn),
-            settings: Arc::clone(&self.settings),
+            log: GuestLog::new(message_id, self.limits().log_bytes_per_turn),
+            settings: Arc::clone(&self.version.settings),
         })
     }
 }

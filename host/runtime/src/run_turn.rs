@@ -19,7 +19,6 @@ use crate::dispatch::timed_out;
 use crate::lifecycle::{Actor, Ended, LiveSandbox};
 use crate::patience::within;
 use crate::turn::{Turn, check_payload};
-use crate::types::Version;
 use crate::view::{ErrorSummary, TurnSummary};
 
 /// The share of its memory limit, in quarters, past which a sandbox is replaced between two turns: a
@@ -44,13 +43,13 @@ impl Actor {
         let started = Instant::now();
         let (message_id, method) = (message.id, message.method.clone());
         if self.gate.is_settled() {
-            self.data.lock().state.shed(self.settings.limits.state_preload_bytes);
+            self.data.lock().state.shed(self.limits().state_preload_bytes);
         }
-        let version = self.version()?;
+        self.follow_version()?;
         let turn = self.turn(deadline, depth, Some(message_id));
-        let ran = match self.accept(&version, message, deadline).await {
+        let ran = match self.accept(message, deadline).await {
             Ok(accepted) => {
-                let ran = self.run_in_sandbox(&turn, version, accepted).await;
+                let ran = self.run_in_sandbox(&turn, accepted).await;
                 if !self.is_fit_after(&ran) {
                     self.discard_sandbox();
                 }
@@ -74,38 +73,32 @@ impl Actor {
     fn is_fit_after(&self, ran: &Result<Result<Payload, Error>, Error>) -> bool {
         match ran {
             Ok(Ok(_)) => true,
-            Ok(Err(_failure)) => self.settings.keeps_nothing_in_memory,
+            Ok(Err(_failure)) => self.version.settings.keeps_nothing_in_memory,
             Err(_stopped) => false,
         }
     }
 
     /// What `message` is to the version that this turn runs.
-    async fn accept(
-        &mut self,
-        version: &Version,
-        message: Message,
-        deadline: Instant,
-    ) -> Result<Accepted, Error> {
-        match version.prepared() {
+    async fn accept(&mut self, message: Message, deadline: Instant) -> Result<Accepted, Error> {
+        match self.version.prepared() {
             Some(behavior) => behavior.accept(message),
-            None => self.behavior(version, deadline).await?.accept(message),
+            None => self.behavior(deadline).await?.accept(message),
         }
     }
 
-    async fn behavior(&mut self, version: &Version, deadline: Instant) -> Result<Arc<dyn Behavior>, Error> {
-        within(deadline, self.dispatch.types.behavior(version))
+    async fn behavior(&mut self, deadline: Instant) -> Result<Arc<dyn Behavior>, Error> {
+        within(deadline, self.dispatch.types.behavior(&self.version))
             .await
-            .map_err(|_| timed_out(&self.activation.address, &self.settings.limits))?
+            .map_err(|_| timed_out(&self.activation.address, self.limits()))?
     }
 
     /// What the guest answers, or why it was stopped.
     async fn run_in_sandbox(
         &mut self,
         turn: &Arc<Turn>,
-        version: Arc<Version>,
         accepted: Accepted,
     ) -> Result<Result<Payload, Error>, Error> {
-        let live = self.enter(version, turn.deadline, turn.depth).await?;
+        let live = self.enter(turn.deadline, turn.depth).await?;
         let host = Arc::clone(turn) as _;
         let ran = match accepted {
             Accepted::Message(message) => {
@@ -128,20 +121,15 @@ impl Actor {
 
     /// The sandbox to run a turn in: the one there is, or a new one when there is none, when another
     /// version was deployed, or when the old one is worn out.
-    async fn enter(
-        &mut self,
-        version: Arc<Version>,
-        deadline: Instant,
-        depth: u32,
-    ) -> Result<&mut LiveSandbox, Error> {
-        let worn_out_bytes = version.settings.limits.sandbox_memory_bytes / 4 * WORN_OUT_QUARTERS;
+    async fn enter(&mut self, deadline: Instant, depth: u32) -> Result<&mut LiveSandbox, Error> {
+        let worn_out_bytes = self.limits().sandbox_memory_bytes / 4 * WORN_OUT_QUARTERS;
         if self.sandbox.as_ref().is_some_and(|live| {
-            !Arc::ptr_eq(&live.version, &version) || live.sandbox.memory_bytes() > worn_out_bytes
+            !Arc::ptr_eq(&live.version, &self.version) || live.sandbox.memory_bytes() > worn_out_bytes
         }) {
             self.release_sandbox().await;
         }
         if self.sandbox.is_none() {
-            let live = self.activate(version, deadline, depth).await?;
+            let live = self.activate(deadline, depth).await?;
             self.activation.status.lock().version = Some(live.version.record.number);
             self.activation.set_has_sandbox(true);
             self.sandbox = Some(live);
@@ -149,17 +137,12 @@ impl Actor {
         Ok(self.sandbox.as_mut().expect("it was made above"))
     }
 
-    async fn activate(
-        &mut self,
-        version: Arc<Version>,
-        deadline: Instant,
-        depth: u32,
-    ) -> Result<LiveSandbox, Error> {
-        let behavior = self.behavior(&version, deadline).await?;
+    async fn activate(&mut self, deadline: Instant, depth: u32) -> Result<LiveSandbox, Error> {
+        let behavior = self.behavior(deadline).await?;
         let actor_type = &self.activation.address.actor_type;
         let permit = self.dispatch.residency.sandbox(actor_type, deadline).await?;
         let turn = self.turn(deadline, depth, None);
-        let made = within(deadline, self.instantiate(&*behavior, &version, &turn)).await;
+        let made = within(deadline, self.instantiate(&*behavior, &turn)).await;
         turn.log.finish(&turn.me);
         let sandbox = match made {
             Err(_elapsed) => return Err(timed_out(&turn.me, &turn.settings.limits)),
@@ -177,17 +160,16 @@ impl Actor {
             Ok(Ok(sandbox)) => sandbox,
         };
         self.submit(turn.settle()).await;
-        Ok(LiveSandbox { sandbox, version, _permit: permit })
+        Ok(LiveSandbox { sandbox, version: Arc::clone(&self.version), _permit: permit })
     }
 
     async fn instantiate(
         &mut self,
         behavior: &dyn Behavior,
-        version: &Version,
         turn: &Arc<Turn>,
     ) -> Result<Box<dyn Sandbox>, Activation> {
         let mut sandbox = loop {
-            match behavior.instantiate(&turn.me, &version.settings, Arc::clone(turn) as _).await {
+            match behavior.instantiate(&turn.me, &turn.settings, Arc::clone(turn) as _).await {
                 Err(Trap::NoRoom) => {
                     let _waiting = self.dispatch.residency.wait_for_sandboxes();
                     tokio::time::sleep(NO_ROOM_PAUSE).await;
@@ -206,7 +188,7 @@ impl Actor {
     /// to the activation, which goes on.
     pub(crate) async fn release_sandbox(&mut self) -> Ended {
         let Some(mut live) = self.sandbox.take() else { return Ended::GoesOn };
-        let deadline = Instant::now() + self.settings.limits.turn_timeout;
+        let deadline = Instant::now() + self.limits().turn_timeout;
         let turn = self.turn(deadline, 0, None);
         let deactivated = within(deadline, live.sandbox.deactivate(Arc::clone(&turn) as _)).await;
         turn.log.finish(&turn.me);

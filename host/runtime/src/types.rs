@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use greenroom_core::sandbox::{Behavior, Environment, PrepareError, SandboxEngine};
 use greenroom_core::settings::SettingView;
 use greenroom_core::store::{ActorTypeRecord, Store, StoreError, StoreResult, Undeployed, VersionRecord};
 use greenroom_core::{ActorType, Clock, Code, Digest, Error, FailPoint, Limits, SettingsInForce};
-use parking_lot::RwLock;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -28,6 +28,8 @@ pub(crate) struct Version {
 
 type Prepared = OnceCell<Arc<dyn Behavior>>;
 
+type Active = HashMap<ActorType, Arc<Version>, ahash::RandomState>;
+
 impl Version {
     /// Its code, once it was prepared.
     pub(crate) fn prepared(&self) -> Option<&Arc<dyn Behavior>> {
@@ -42,7 +44,8 @@ pub(crate) struct Types {
     clock: Arc<dyn Clock>,
     limits: Limits,
     environments: BTreeMap<ActorType, Environment>,
-    active: RwLock<HashMap<ActorType, Arc<Version>, ahash::RandomState>>,
+    /// Every message looks here and hardly any changes it: reading it writes to no memory that processors share.
+    active: ArcSwap<Active>,
     /// Held while what is deployed changes.
     changing: tokio::sync::Mutex<()>,
 }
@@ -62,7 +65,7 @@ impl Types {
             clock,
             limits,
             environments,
-            active: RwLock::default(),
+            active: ArcSwap::default(),
             changing: tokio::sync::Mutex::default(),
         };
         for record in types.store.actor_types().await? {
@@ -73,7 +76,18 @@ impl Types {
 
     /// The version that new turns of that type run.
     pub(crate) fn active(&self, actor_type: &ActorType) -> Result<Arc<Version>, Error> {
-        self.active.read().get(actor_type).map(Arc::clone).ok_or_else(|| unknown(actor_type))
+        self.active.load().get(actor_type).map(Arc::clone).ok_or_else(|| unknown(actor_type))
+    }
+
+    /// The version that new turns of that type run, if it is not `known`.
+    pub(crate) fn active_unless(
+        &self,
+        actor_type: &ActorType,
+        known: &Arc<Version>,
+    ) -> Result<Option<Arc<Version>>, Error> {
+        let active = self.active.load();
+        let version = active.get(actor_type).ok_or_else(|| unknown(actor_type))?;
+        Ok((!Arc::ptr_eq(version, known)).then(|| Arc::clone(version)))
     }
 
     /// What `look` sees in the settings of a type.
@@ -82,7 +96,7 @@ impl Types {
         actor_type: &ActorType,
         look: impl FnOnce(&SettingsInForce) -> T,
     ) -> Result<T, Error> {
-        let active = self.active.read();
+        let active = self.active.load();
         active.get(actor_type).map(|version| look(&version.settings)).ok_or_else(|| unknown(actor_type))
     }
 
@@ -93,7 +107,7 @@ impl Types {
 
     /// The names under which something is deployed.
     pub(crate) fn names(&self) -> Vec<ActorType> {
-        let mut names: Vec<_> = self.active.read().keys().cloned().collect();
+        let mut names: Vec<_> = self.active.load().keys().cloned().collect();
         names.sort();
         names
     }
@@ -224,7 +238,7 @@ impl Types {
         let _changing = self.changing.lock().await;
         match self.store.undeploy(actor_type, purge).await? {
             Undeployed::Removed => {
-                self.active.write().remove(actor_type);
+                self.change_active(|active| drop(active.remove(actor_type)));
                 tracing::info!(%actor_type, purge, "undeployed");
                 Ok(())
             }
@@ -276,8 +290,16 @@ impl Types {
             settings: Arc::new(record.settings.in_force(&self.limits, environment)),
             behavior,
         });
-        self.active.write().insert(record.name.clone(), Arc::clone(&version));
+        self.change_active(|active| drop(active.insert(record.name.clone(), Arc::clone(&version))));
         Some(version)
+    }
+
+    fn change_active(&self, change: impl Fn(&mut Active)) {
+        self.active.rcu(|active| {
+            let mut changed = Active::clone(active);
+            change(&mut changed);
+            changed
+        });
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) async fn the_latest_message_id_is_found_wherever_it_is(store: &impl S
     assert_eq!(store.latest_message_id().await, Ok(Some(message_id(5))));
     store.commit(&[reminds(&owner, vec![reminder("r", 1)])]).await.expect("a commit");
     assert_eq!(store.latest_message_id().await, Ok(Some(message_id(77))));
-    let dead = changes(&owner, MailChange::DeadFiring(letter(&owner, u128::MAX)));
+    let dead = changes(&owner, MailChange::DeadFiring(letter(&owner, u128::MAX).into()));
     store.commit(&[dead]).await.expect("a commit");
     assert_eq!(store.latest_message_id().await, Ok(Some(message_id(u128::MAX))));
     assert_eq!(store.next_due(at(0)).await, Ok(Some(at(1))));

@@ -119,8 +119,8 @@ pub(super) async fn dead_mail_leaves_the_mailbox(store: &impl Store) {
     let to = task("box");
     store.commit(&[sends(&to, vec![mail(&to, 1, 0)])]).await.expect("a commit");
     let key = MailKey { due_at: at(0), id: message_id(1) };
-    let dead = changes(&to, MailChange::Dead { key, letter: letter(&to, 1) });
-    let firing = changes(&to, MailChange::DeadFiring(letter(&to, 6)));
+    let dead = changes(&to, MailChange::Dead { key, letter: letter(&to, 1).into() });
+    let firing = changes(&to, MailChange::DeadFiring(letter(&to, 6).into()));
     store.commit(&[dead, firing]).await.expect("a commit");
     assert_eq!(page(store, 0, None, 10).await, (vec![], false));
     assert_eq!(store.latest_message_id().await, Ok(Some(message_id(6))));

@@ -122,7 +122,7 @@ pub(super) async fn records_go_with_their_actor_and_with_its_type(store: &impl S
 pub(super) async fn dead_letters_are_listed_and_shown(store: &impl Store) {
     let (one, elsewhere) = (task("one"), Address::parse("task2", "one").expect("a valid address"));
     let letters = [letter(&one, 3), letter(&elsewhere, 4), letter(&one, 5)];
-    let dead = |letter| changes(&one, MailChange::DeadFiring(letter));
+    let dead = |letter| changes(&one, MailChange::DeadFiring(Box::new(letter)));
     store.commit(&letters.clone().map(dead)).await.expect("a commit");
     let list = async |actor_type, after: Option<u128>, limit| {
         let found = store.dead_letters(actor_type, after.map(message_id), limit).await.expect("letters");
@@ -148,7 +148,7 @@ pub(super) async fn a_dead_letter_goes_back_once_as_if_never_delivered(store: &i
     let one = task("one");
     let mut dead = letter(&one, 3);
     dead.message.attempt = 10;
-    store.commit(&[changes(&one, MailChange::DeadFiring(dead.clone()))]).await.expect("a commit");
+    store.commit(&[changes(&one, MailChange::DeadFiring(Box::new(dead.clone())))]).await.expect("a commit");
     assert_eq!(store.retry_dead_letter(message_id(3), at(50)).await, Ok(Some(one.clone())));
     assert_eq!(store.retry_dead_letter(message_id(3), at(51)).await, Ok(None));
     let waiting = store.waiting_mail(&one, 10).await.expect("mail");
@@ -162,7 +162,7 @@ pub(super) async fn a_dead_letter_goes_back_once_as_if_never_delivered(store: &i
 
 pub(super) async fn a_dead_letter_is_removed_by_itself_or_with_its_actor(store: &impl Store) {
     let (one, other) = (task("one"), task("other"));
-    let dead = |to: &Address, number| changes(to, MailChange::DeadFiring(letter(to, number)));
+    let dead = |to: &Address, number| changes(to, MailChange::DeadFiring(letter(to, number).into()));
     store.commit(&[dead(&one, 1), dead(&one, 2), dead(&other, 3)]).await.expect("a commit");
     assert_eq!(store.remove_dead_letter(message_id(1)).await, Ok(true));
     assert_eq!(store.remove_dead_letter(message_id(1)).await, Ok(false));
@@ -177,7 +177,7 @@ pub(super) async fn a_type_with_dead_letters_stays_unless_purged(store: &impl St
     let (info, bytes) = component("task");
     let name = actor_type("task");
     store.deploy(&name, &info, &bytes, VERSIONS_MAX, at(1)).await.expect("a deployment");
-    store.commit(&[changes(&one, MailChange::DeadFiring(letter(&one, 1)))]).await.expect("a commit");
+    store.commit(&[changes(&one, MailChange::DeadFiring(letter(&one, 1).into()))]).await.expect("a commit");
     assert_eq!(store.undeploy(&name, false).await, Ok(Undeployed::InUse));
     assert_eq!(store.undeploy(&name, true).await, Ok(Undeployed::Removed));
     assert_eq!(store.dead_letters(None, None, 10).await, Ok(vec![]));
@@ -186,7 +186,7 @@ pub(super) async fn a_type_with_dead_letters_stays_unless_purged(store: &impl St
 pub(super) async fn a_turn_and_its_answer_are_one(store: &impl Store) {
     let one = task("one");
     let set = WriteSet {
-        idempotency: Some(Remember { record: idempotency("k"), newest: 10 }),
+        idempotency: Some(Box::new(Remember { record: idempotency("k"), newest: 10 })),
         ..writes(&one, &[("a", Some("1"))])
     };
     store.commit(&[set]).await.expect("a commit");

@@ -89,7 +89,7 @@ pub(super) fn idempotency(text: &str) -> IdempotencyRecord {
 
 /// A set that keeps this record.
 pub(super) fn remembers(address: &Address, record: IdempotencyRecord, newest: u32) -> WriteSet {
-    WriteSet { idempotency: Some(Remember { record, newest }), ..WriteSet::empty(address.clone()) }
+    WriteSet { idempotency: Some(Box::new(Remember { record, newest })), ..WriteSet::empty(address.clone()) }
 }
 
 /// More versions than any check but one deploys.

@@ -99,10 +99,10 @@ impl Contents {
             }
             Some(MailChange::Dead { key, letter }) => {
                 actor.mailbox.remove(key);
-                self.dead_letters.insert(letter.message.id, letter.clone());
+                self.dead_letters.insert(letter.message.id, DeadLetter::clone(letter));
             }
             Some(MailChange::DeadFiring(letter)) => {
-                self.dead_letters.insert(letter.message.id, letter.clone());
+                self.dead_letters.insert(letter.message.id, DeadLetter::clone(letter));
             }
         }
     }

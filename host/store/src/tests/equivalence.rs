@@ -115,8 +115,8 @@ fn mail_change() -> impl Strategy<Value = MailChange> {
             attempt,
             wake_at: key.due_at.plus_ms(later),
         }),
-        1 => (key(), letter()).prop_map(|(key, letter)| MailChange::Dead { key, letter }),
-        1 => letter().prop_map(MailChange::DeadFiring),
+        1 => (key(), letter()).prop_map(|(key, letter)| MailChange::Dead { key, letter: Box::new(letter) }),
+        1 => letter().prop_map(|letter| MailChange::DeadFiring(Box::new(letter))),
     ]
 }
 
@@ -158,7 +158,7 @@ fn write_set() -> impl Strategy<Value = WriteSet> {
             reminders,
             sends,
             mail,
-            idempotency,
+            idempotency: idempotency.map(Box::new),
         })
 }
 

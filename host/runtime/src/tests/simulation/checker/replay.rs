@@ -121,7 +121,7 @@ impl Checker<'_> {
         let (key, letter) = match &write_set.mail {
             None => return,
             Some(MailChange::DeadFiring(letter)) => {
-                self.letters.insert(letter.message.id, letter.clone());
+                self.letters.insert(letter.message.id, DeadLetter::clone(letter));
                 return;
             }
             Some(MailChange::Consumed(key)) => (key, None),
@@ -145,7 +145,7 @@ impl Checker<'_> {
         self.in_order(id, &stored);
         match letter {
             Some(letter) => {
-                self.letters.insert(letter.message.id, letter.clone());
+                self.letters.insert(letter.message.id, DeadLetter::clone(letter));
                 self.without_effect(id, write_set);
             }
             None if effect != Some(word.as_str()) => {
