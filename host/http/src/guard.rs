@@ -6,12 +6,11 @@
 //! from a foreign page.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use greenroom_core::{Code, Digest};
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::request::Parts;
-use http::uri::Authority;
 
 use crate::problem::Problem;
 
@@ -136,22 +135,18 @@ fn is_local_origin(origin: &[u8]) -> bool {
 
 /// Whether `host`, with or without a port, can only mean this machine.
 pub(crate) fn names_this_machine(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else { return false };
-    if authority.as_str().contains('@') {
-        return false;
+    let is_port = |rest: &str| {
+        rest.is_empty()
+            || rest.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    if let Some(host) = host.strip_prefix('[') {
+        let Some((address, rest)) = host.split_once(']') else { return false };
+        return is_port(rest) && address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback());
     }
-    let name = authority.host();
-    // The parser takes anything after a closing bracket.
-    let rest = &authority.as_str()[name.len()..];
-    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
-    if !rest.is_empty() && !rest.strip_prefix(':').is_some_and(is_port) {
-        return false;
-    }
-    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    match bare.parse::<IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => name.eq_ignore_ascii_case("localhost"),
-    }
+    let (name, rest) = host.split_at(host.find(':').unwrap_or(host.len()));
+    is_port(rest)
+        && (name.eq_ignore_ascii_case("localhost")
+            || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback()))
 }
 
 #[cfg(test)]
