@@ -1,6 +1,7 @@
 //! An activation as others see it: its mailbox, and what it was last seen doing. What it does is in
 //! [`lifecycle`](crate::lifecycle), and who drives that in [`life`](crate::life).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 
@@ -8,6 +9,7 @@ use greenroom_core::Address;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::gate::Gate;
 use crate::life::Life;
 use crate::mailbox::{Mailbox, Refused, Work};
 use crate::shares::Place;
@@ -17,6 +19,8 @@ use crate::view::{ErrorSummary, Lifecycle, TurnSummary};
 pub(crate) struct Activation {
     pub(crate) address: Address,
     pub(crate) mailbox: Mailbox,
+    /// Where its replies wait. Whoever fails it ends the activation: nothing of it is committed any more.
+    pub(crate) gate: Arc<Gate>,
     pub(crate) life: Life,
     pub(crate) status: Mutex<Status>,
     _place: Place,
@@ -41,6 +45,7 @@ impl Activation {
         Activation {
             address,
             mailbox: Mailbox::new(mailbox_capacity),
+            gate: Arc::default(),
             life: Life::default(),
             status: Mutex::default(),
             _place: place,

@@ -3,7 +3,8 @@
 //! While one batch is on its way to disk the next one gathers, so the cost of a sync is shared by
 //! all turns that ended meanwhile. There is one committer, and it works in order: what an actor
 //! submits is committed in the order submitted, and what follows a commit (recipients and the
-//! scheduler are told of what was stored, then gates open) is over before the next one begins.
+//! scheduler are told of what was stored, then gates open) is over before the next one begins. What
+//! must be done between two commits pauses it ([`Committer::pause`]).
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use greenroom_core::store::{Store, StoreError, WriteSet};
 use greenroom_core::{Address, Code, Error, FailPoint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::gate::Gate;
 
@@ -30,8 +31,10 @@ struct Submission {
     room: OwnedSemaphorePermit,
 }
 
-/// What is told after a commit: see [`Committer::start`].
+/// Who is asked before a commit, and told after it: see [`Committer::start`].
 pub(crate) trait Committed: Send + Sync + 'static {
+    /// Why the write set must not be committed, if it must not; then it fails alone, and what is built on it.
+    fn refusal(&self, write_set: &WriteSet) -> Option<Error>;
     /// The write sets are durable; their replies are still held. Must not block.
     fn committed(&self, write_set: &WriteSet);
     /// The store did not say that they are; when it is broken, it will take nothing more.
@@ -42,6 +45,8 @@ pub(crate) trait Committed: Send + Sync + 'static {
 pub(crate) struct Committer {
     sender: mpsc::Sender<Submission>,
     room: Arc<Semaphore>,
+    /// Held from the choice of what is in a batch until its gates are open.
+    committing: Arc<Mutex<()>>,
 }
 
 impl Committer {
@@ -49,13 +54,15 @@ impl Committer {
     /// committed.
     pub(crate) fn start(store: Arc<dyn Store>, after: impl Committed) -> Self {
         let (sender, receiver) = mpsc::channel(BATCH_WRITE_SETS_MAX);
+        let committing = Arc::new(Mutex::new(()));
+        let batches = Arc::clone(&committing);
         tokio::spawn(async move {
-            if AssertUnwindSafe(run(store, receiver, &after)).catch_unwind().await.is_err() {
+            if AssertUnwindSafe(run(store, receiver, &batches, &after)).catch_unwind().await.is_err() {
                 // Nothing can be written any more, and nobody would ever hear of it.
                 after.failed(&[], &StoreError::Broken("the committer panicked".into()));
             }
         });
-        Committer { sender, room: Arc::new(Semaphore::new(BYTES_ON_THE_WAY_MAX)) }
+        Committer { sender, room: Arc::new(Semaphore::new(BYTES_ON_THE_WAY_MAX)), committing }
     }
 
     /// Hands over a write set of the activation that owns `gate`. One caller at a time per gate.
@@ -81,6 +88,13 @@ impl Committer {
         let gate = Arc::new(Gate::default());
         self.submit(Box::new(write_set), &gate).await;
         gate.wait().await
+    }
+
+    /// Waits until the batch that is being committed is over, and what follows it done. As long as what
+    /// this returns lives, nothing is committed; what was submitted and not committed waits, and is looked
+    /// at anew. Cancel safe.
+    pub(crate) async fn pause(&self) -> MutexGuard<'_, ()> {
+        self.committing.lock().await
     }
 
     #[cfg(test)]
@@ -112,19 +126,32 @@ fn write_set_bytes(write_set: &WriteSet) -> usize {
     state.chain(sends).chain(reminders).chain(kept).sum()
 }
 
-async fn run(store: Arc<dyn Store>, mut receiver: mpsc::Receiver<Submission>, after: &impl Committed) {
+async fn run(
+    store: Arc<dyn Store>,
+    mut receiver: mpsc::Receiver<Submission>,
+    committing: &Mutex<()>,
+    after: &impl Committed,
+) {
     let mut gathered = Vec::with_capacity(BATCH_WRITE_SETS_MAX);
     let mut write_sets = Vec::with_capacity(BATCH_WRITE_SETS_MAX);
     let mut gates: Vec<(Arc<Gate>, u64)> = Vec::with_capacity(BATCH_WRITE_SETS_MAX);
+    let mut refused: Vec<(Arc<Gate>, Error)> = Vec::new();
     while receiver.recv_many(&mut gathered, BATCH_WRITE_SETS_MAX).await > 0 {
+        let _committing = committing.lock().await;
         let mut rooms = Vec::with_capacity(gathered.len());
         for submission in gathered.drain(..) {
+            let Submission { write_set, gate, sequence, room } = submission;
             // Built on a turn whose commit failed: it must not be written.
-            if submission.gate.failure().is_none() {
-                write_sets.push(*submission.write_set);
-                gates.push((submission.gate, submission.sequence));
-                rooms.push(submission.room);
+            if gate.failure().is_some() || refused.iter().any(|(other, _)| Arc::ptr_eq(other, &gate)) {
+                continue;
             }
+            if let Some(error) = after.refusal(&write_set) {
+                refused.push((gate, error));
+                continue;
+            }
+            write_sets.push(*write_set);
+            gates.push((gate, sequence));
+            rooms.push(room);
         }
         FailPoint::BatchGathered.reach();
         match store.commit(&write_sets).await {
@@ -146,6 +173,10 @@ async fn run(store: Arc<dyn Store>, mut receiver: mpsc::Receiver<Submission>, af
                     gate.fail(&error);
                 }
             }
+        }
+        // Not before what the same activations have in this batch is told.
+        for (gate, error) in refused.drain(..) {
+            gate.fail(&error);
         }
         write_sets.clear();
         gates.clear();

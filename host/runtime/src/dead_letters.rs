@@ -63,20 +63,21 @@ impl Dispatch {
         let letter = self.store.dead_letter(id).await?.ok_or_else(|| unknown(id))?;
         self.check_send(&letter.to)?;
         let now = self.clock.now();
-        // Before it is back: it may be delivered, and uncounted, before the store has answered.
-        self.count_sent(&letter.to);
+        // Between two commits: it is counted before it can be delivered, and its activation knows that the
+        // commit by which it died is over; as long as it does not, it skips the message.
+        let _pause = self.committer.pause().await;
         match self.store.retry_dead_letter(id, now).await {
             Ok(Some(to)) => {
                 tracing::info!(actor = %to, message_id = %id, "a dead letter goes back into its mailbox");
-                self.wake(&to).await;
+                self.count_sent(&to);
+                self.wake(&to);
                 Ok(())
             }
-            retried => {
-                self.uncount_sent(&letter.to);
-                let Err(error) = retried else { return Err(unknown(id)) };
+            Ok(None) => Err(unknown(id)),
+            Err(error) => {
                 // It may be back all the same.
                 if let StoreError::Unknown(_) = error {
-                    self.wake(&letter.to).await;
+                    self.wake(&letter.to);
                 }
                 Err(error.into())
             }
@@ -84,10 +85,7 @@ impl Dispatch {
     }
 
     /// Lets an actor look for a message that died before.
-    async fn wake(self: &Arc<Self>, to: &Address) {
-        // Its activation skips the message as long as it does not know that the commit by which it
-        // died is over. When what is committed after that is over, it knows.
-        let _ = self.committer.flush().await;
+    fn wake(self: &Arc<Self>, to: &Address) {
         if self.is_draining() || self.hint(to).is_err() {
             self.scheduler.note(Timestamp::EPOCH);
         }

@@ -67,6 +67,12 @@ impl Actor {
         Ended::GoesOn
     }
 
+    /// Whether a turn ended for reasons that are not its own: the host's, or because nothing of this
+    /// activation is committed any more.
+    fn is_no_failure(&self, error: &Error) -> bool {
+        error.code.source() == Source::Host || self.gate.failure().is_some()
+    }
+
     fn look_again(&self) {
         self.dispatch.scheduler.note(self.dispatch.clock.now().plus_ms(HOST_RETRY_MS));
     }
@@ -121,7 +127,7 @@ impl Actor {
             Ok((_, write_set)) => {
                 (WriteSet { mail: Some(MailChange::Consumed(key)), ..write_set }, Delivered::Over)
             }
-            Err(error) if error.code.source() == Source::Host => {
+            Err(error) if self.is_no_failure(&error) => {
                 self.look_again();
                 return Delivered::Waits;
             }
@@ -230,7 +236,7 @@ impl Actor {
         FailPoint::ReminderDue.reach();
         let mut write_set = match self.run_turn(message.clone(), deadline, 0).await {
             Ok((_, write_set)) => write_set,
-            Err(error) if error.code.source() == Source::Host => return self.look_again(),
+            Err(error) if self.is_no_failure(&error) => return self.look_again(),
             Err(error) => {
                 let mut write_set = WriteSet::empty(self.activation.address.clone());
                 if let Some(wake_at) = self.retry_at(&message, &error).await {

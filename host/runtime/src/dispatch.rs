@@ -190,17 +190,19 @@ impl Dispatch {
         if let Some(found) = self.find(address) {
             return Ok(found);
         }
-        let version = self.types.active(&address.actor_type)?;
-        let place = self.residency.place(&address.actor_type)?;
-        let made = self.activations.entry(address.clone()).or_insert_with(|| {
+        let made = self.activations.entry(address.clone()).or_try_insert_with(|| {
+            // Asked here, in one step with making the entry: who ends a type's activations finds this one,
+            // or it is not made.
+            let version = self.types.active(&address.actor_type)?;
+            let place = self.residency.place(&address.actor_type)?;
             self.activation_count.fetch_add(1, Ordering::Relaxed);
             let capacity = version.settings.limits.mailbox_capacity;
             let activation = Arc::new(Activation::new(address.clone(), capacity, place));
             let life = lifecycle::serve(Arc::clone(self), Arc::clone(&activation), version);
             Life::begin(Arc::clone(&activation), Box::pin(life));
-            activation
+            Ok(activation)
         });
-        Ok(Arc::clone(made.value()))
+        made.map(|made| Arc::clone(made.value()))
     }
 
     /// Removes an activation if nothing waits for it; nobody reaches it afterwards.
@@ -292,8 +294,8 @@ impl Dispatch {
         *self.backlog.entry(to.clone()).or_default() += 1;
     }
 
-    /// Counts a message that is in a durable mailbox no more, or did not get there.
-    pub(crate) fn uncount_sent(&self, to: &Address) {
+    /// Counts a message that is in a durable mailbox no more.
+    fn uncount_sent(&self, to: &Address) {
         if let dashmap::Entry::Occupied(mut entry) = self.backlog.entry(to.clone()) {
             *entry.get_mut() -= 1;
             if *entry.get() == 0 {
@@ -328,10 +330,17 @@ impl Dispatch {
     }
 }
 
-/// What follows a commit: recipients and the scheduler hear of what was stored.
+/// What comes before and after a commit: recipients must be deployed, and they and the scheduler hear of what
+/// was stored.
 pub(crate) struct AfterCommit(pub(crate) std::sync::Weak<Dispatch>);
 
 impl Committed for AfterCommit {
+    /// Nothing is stored for actors of a type that is gone. When the message was sent, it was not.
+    fn refusal(&self, write_set: &WriteSet) -> Option<Error> {
+        let dispatch = self.0.upgrade()?;
+        write_set.sends.iter().find_map(|sent| dispatch.types.check(&sent.to.actor_type).err())
+    }
+
     fn committed(&self, write_set: &WriteSet) {
         let Some(dispatch) = self.0.upgrade() else { return };
         dispatch.count_backlog(write_set);

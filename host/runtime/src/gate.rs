@@ -5,7 +5,8 @@
 //! sequence number of its activation's gate; what a later turn wants to let out (a reply, a call
 //! to another actor) is held until that number is committed, and is let out in order. When a
 //! commit fails, everything held gets the error instead and the gate stays failed: the activation
-//! that owns it was built on state that never came to be, and must end.
+//! that owns it was built on state that never came to be, and must end. The same befalls one whose
+//! type is undeployed: what it was built on is gone.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -112,7 +113,8 @@ impl Gate {
         }
     }
 
-    /// Tells that a commit failed.
+    /// Tells that a commit failed, or that nothing more will be committed. What was committed before must be
+    /// told first.
     pub(crate) fn fail(&self, error: &Error) {
         let held = {
             let mut inner = self.inner.lock();
@@ -125,13 +127,13 @@ impl Gate {
         }
     }
 
-    /// Waits until it has failed. Cancel safe; for one waiter.
-    pub(crate) async fn failing(&self) {
+    /// Waits until it has failed, and says why. Cancel safe; for one waiter.
+    pub(crate) async fn failing(&self) -> Error {
         poll_fn(|context| {
             self.failing.register(context.waker());
-            if self.inner.lock().failed.is_some() { Poll::Ready(()) } else { Poll::Pending }
+            self.failure().map_or(Poll::Pending, Poll::Ready)
         })
-        .await;
+        .await
     }
 
     /// The number of the last durable write set.

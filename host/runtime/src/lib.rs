@@ -38,6 +38,7 @@ mod tests;
 mod timers;
 mod turn;
 mod types;
+mod undeploy;
 mod view;
 mod waits;
 

@@ -2,8 +2,8 @@
 //!
 //! All of it is one future, so turns can't overlap. It ends in one of two ways: *retired*,
 //! with nothing waiting and every commit over, or *abandoned*, when the store could not load the
-//! actor or refused a commit, or the task panicked; then what waited is handed to the next
-//! activation, which begins with what is really stored.
+//! actor or refused a commit, the actor's type was undeployed, or the task panicked; then what waited
+//! is handed to the next activation, which begins with what is really stored.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -74,7 +74,7 @@ enum Next {
 
 /// Serves `activation` until it ends.
 pub(crate) async fn serve(dispatch: Arc<Dispatch>, activation: Arc<Activation>, version: Arc<Version>) {
-    let gate = Arc::new(Gate::default());
+    let gate = Arc::clone(&activation.gate);
     let life = run(Arc::clone(&dispatch), Arc::clone(&activation), Arc::clone(&gate), version);
     let refusal = match AssertUnwindSafe(life).catch_unwind().await {
         Ok(Ok(())) => return,
@@ -88,14 +88,12 @@ pub(crate) async fn serve(dispatch: Arc<Dispatch>, activation: Arc<Activation>, 
         }
     };
     for work in dispatch.abandon(&activation) {
-        let error = match &refusal {
+        let refused = match &refusal {
             Some(error) => Some((error.clone(), work)),
             None => hand_over(&dispatch, &activation.address, work),
         };
-        match error {
-            Some((error, Work::Call(call))) => drop(call.reply.send(Err(error))),
-            Some((error, Work::Operation(_, reply))) => drop(reply.send(Err(error))),
-            _ => {}
+        if let Some((error, work)) = refused {
+            work.refuse(error);
         }
     }
     dispatch.scheduler.note(dispatch.clock.now().plus_ms(LOAD_AGAIN_AFTER_MS));
@@ -105,7 +103,7 @@ pub(crate) async fn serve(dispatch: Arc<Dispatch>, activation: Arc<Activation>, 
 fn hand_over(dispatch: &Arc<Dispatch>, address: &Address, work: Work) -> Option<(Error, Work)> {
     match work {
         Work::Call(_) | Work::Operation(..) => dispatch.deliver(address, work, Life::wake).err(),
-        Work::StoredDue | Work::ReleaseSandbox | Work::Deactivate | Work::Forget => None,
+        Work::StoredDue | Work::ReleaseSandbox | Work::Deactivate => None,
     }
 }
 
@@ -124,10 +122,6 @@ async fn run(
             Next::Work(Work::Operation(operation, reply)) => actor.operate(*operation, reply).await,
             Next::Work(Work::ReleaseSandbox) => actor.release_sandbox().await,
             Next::Work(Work::Deactivate) | Next::Idle => actor.leave().await,
-            Next::Work(Work::Forget) => {
-                actor.forget();
-                actor.leave().await
-            }
             Next::Abandon => return Err(Abandoned::CommitFailed),
         };
         if ended == Ended::Retired {
@@ -213,7 +207,7 @@ impl Actor {
                 biased;
                 () = self.activation.arrival() => false,
                 () = self.alarm.ring(wake_at) => true,
-                () = self.gate.failing() => false,
+                _ = self.gate.failing() => false,
             };
             self.activation.set_busy(true);
         }

@@ -42,8 +42,17 @@ pub(crate) enum Work {
     ReleaseSandbox,
     /// Leave memory.
     Deactivate,
-    /// Forget everything, as the store has: the actor's type was undeployed.
-    Forget,
+}
+
+impl Work {
+    /// Tells whoever waits for it that it will not be done.
+    pub(crate) fn refuse(self, error: Error) {
+        match self {
+            Work::Call(call) => drop(call.reply.send(Err(error))),
+            Work::Operation(_, reply) => drop(reply.send(Err(error))),
+            Work::StoredDue | Work::ReleaseSandbox | Work::Deactivate => {}
+        }
+    }
 }
 
 /// Why a mailbox did not take something; the thing comes back.
@@ -68,7 +77,6 @@ struct Inner {
     stored_due: bool,
     release: bool,
     deactivate: bool,
-    forget: bool,
     closed: bool,
 }
 
@@ -99,7 +107,6 @@ impl Mailbox {
             Work::StoredDue => Some(&mut inner.stored_due),
             Work::ReleaseSandbox => Some(&mut inner.release),
             Work::Deactivate => Some(&mut inner.deactivate),
-            Work::Forget => Some(&mut inner.forget),
         };
         match marker {
             Some(true) => return Ok(()),
@@ -120,7 +127,6 @@ impl Mailbox {
             Work::StoredDue => inner.stored_due = false,
             Work::ReleaseSandbox => inner.release = false,
             Work::Deactivate => inner.deactivate = false,
-            Work::Forget => inner.forget = false,
         }
         Some(work)
     }

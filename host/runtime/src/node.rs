@@ -301,7 +301,7 @@ impl Node {
             Err(draining) if error.code == Code::StoreUnavailable => draining,
             _ => error,
         })?;
-        // What was sent to the type while nothing was deployed under its name.
+        // What is stored for its actors already, if anything is.
         self.dispatch.scheduler.note(Timestamp::EPOCH);
         Ok(deployment)
     }
@@ -394,20 +394,6 @@ impl Node {
             return Err(Error::new(Code::NotFound, text));
         };
         self.dispatch.types.component(&record.component.digest).await
-    }
-
-    /// Undeploys an actor type; with `purge`, all that its actors have stored goes too.
-    ///
-    /// # Errors
-    /// `actor-type-in-use` while actors have anything stored and `purge` is false.
-    pub async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> Result<(), Error> {
-        self.dispatch.types.undeploy(actor_type, purge).await?;
-        self.dispatch.forget_backlog_of(actor_type);
-        for activation in self.dispatch.activations_of(|of| of == actor_type) {
-            // Not only deactivated: it may go on, when a message arrives before it has left.
-            drop(activation.tell(Work::Forget));
-        }
-        Ok(())
     }
 
     /// Whether it can take work.

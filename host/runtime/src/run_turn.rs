@@ -49,7 +49,12 @@ impl Actor {
         let turn = self.turn(deadline, depth, Some(message_id));
         let ran = match self.accept(message, deadline).await {
             Ok(accepted) => {
-                let ran = self.run_in_sandbox(&turn, accepted).await;
+                let ran = tokio::select! {
+                    biased;
+                    // It could not be committed any more.
+                    error = turn.gate.failing() => Err(error),
+                    ran = self.run_in_sandbox(&turn, accepted) => ran,
+                };
                 if !self.is_fit_after(&ran) {
                     self.discard_sandbox();
                 }

@@ -11,10 +11,10 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use greenroom_core::sandbox::{Behavior, Environment, PrepareError, SandboxEngine};
 use greenroom_core::settings::SettingView;
-use greenroom_core::store::{ActorTypeRecord, Store, StoreError, StoreResult, Undeployed, VersionRecord};
+use greenroom_core::store::{ActorTypeRecord, Store, StoreError, StoreResult, VersionRecord};
 use greenroom_core::{ActorType, Clock, Code, Digest, Error, FailPoint, Limits, SettingsInForce};
 use serde_json::Value;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::view::Deployment;
 
@@ -47,7 +47,7 @@ pub(crate) struct Types {
     /// Every message looks here and hardly any changes it: reading it writes to no memory that processors share.
     active: ArcSwap<Active>,
     /// Held while what is deployed changes.
-    changing: tokio::sync::Mutex<()>,
+    changing: Mutex<()>,
 }
 
 impl Types {
@@ -66,7 +66,7 @@ impl Types {
             limits,
             environments,
             active: ArcSwap::default(),
-            changing: tokio::sync::Mutex::default(),
+            changing: Mutex::default(),
         };
         for record in types.store.actor_types().await? {
             types.install(&record, Arc::default());
@@ -145,7 +145,7 @@ impl Types {
                 Error::new(Code::Internal, "the component could not be prepared; the host's log says why")
             }
         })?;
-        let _changing = self.changing.lock().await;
+        let _changing = self.changing().await;
         // What is stored counts: a change whose outcome was unknown may have been made.
         match self.record(actor_type).await {
             Ok(record) => {
@@ -184,7 +184,7 @@ impl Types {
                 format!("version {number} can't be prepared, so the active one stays; deploy it again"),
             )
         })?;
-        let _changing = self.changing.lock().await;
+        let _changing = self.changing().await;
         // Preparing takes a while, and the version may have gone, or be another one, since.
         let record = self.record(actor_type).await?;
         if record.version(number).is_none_or(|version| version.component.digest != behavior.info().digest) {
@@ -208,7 +208,7 @@ impl Types {
 
     /// Changes the settings of a type by a JSON Merge Patch.
     pub(crate) async fn change_settings(&self, actor_type: &ActorType, patch: &Value) -> Result<(), Error> {
-        let _changing = self.changing.lock().await;
+        let _changing = self.changing().await;
         let settings = self.record(actor_type).await?.settings;
         let settings = settings
             .patched(patch, &self.limits)
@@ -229,27 +229,29 @@ impl Types {
     }
 
     async fn record(&self, actor_type: &ActorType) -> Result<ActorTypeRecord, Error> {
-        let records = self.store.actor_types().await?;
-        records.into_iter().find(|record| record.name == *actor_type).ok_or_else(|| unknown(actor_type))
+        self.stored(actor_type).await?.ok_or_else(|| unknown(actor_type))
     }
 
-    /// Removes an actor type. The caller deactivates its actors.
-    pub(crate) async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> Result<(), Error> {
-        let _changing = self.changing.lock().await;
-        match self.store.undeploy(actor_type, purge).await? {
-            Undeployed::Removed => {
-                self.change_active(|active| drop(active.remove(actor_type)));
-                tracing::info!(%actor_type, purge, "undeployed");
-                Ok(())
-            }
-            Undeployed::Unknown => Err(unknown(actor_type)),
-            Undeployed::InUse => Err(Error::new(
-                Code::ActorTypeInUse,
-                format!(
-                    "actors of type {actor_type} still have something stored, or dead letters; purge=true \
-                     removes all that too"
-                ),
-            )),
+    /// What is stored of a type.
+    pub(crate) async fn stored(&self, actor_type: &ActorType) -> StoreResult<Option<ActorTypeRecord>> {
+        let records = self.store.actor_types().await?;
+        Ok(records.into_iter().find(|record| record.name == *actor_type))
+    }
+
+    /// Waits until nobody else changes what is deployed; nobody does as long as what this returns lives.
+    pub(crate) async fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().await
+    }
+
+    /// From now on nothing is deployed under that name, whatever is stored. For who is changing it.
+    pub(crate) fn close(&self, actor_type: &ActorType) {
+        self.change_active(|active| drop(active.remove(actor_type)));
+    }
+
+    /// Undoes [`Self::close`]: turns run what they ran before, if they did.
+    pub(crate) fn reopen(&self, actor_type: &ActorType, before: Option<Arc<Version>>) {
+        if let Some(version) = before {
+            self.change_active(|active| drop(active.insert(actor_type.clone(), Arc::clone(&version))));
         }
     }
 
@@ -265,7 +267,7 @@ impl Types {
     }
 
     /// Lets turns run what is stored, if they run anything else.
-    fn follow(&self, record: &ActorTypeRecord) {
+    pub(crate) fn follow(&self, record: &ActorTypeRecord) {
         let environment = self.environments.get(&record.name).unwrap_or(&NO_VARIABLES);
         let runs_it = self.active(&record.name).is_ok_and(|version| {
             Some(&version.record) == record.active()
@@ -314,7 +316,8 @@ fn no_version(record: &ActorTypeRecord, number: u32) -> Error {
     )
 }
 
-fn unknown(actor_type: &ActorType) -> Error {
+/// The error of whatever needs a type that is not deployed.
+pub(crate) fn unknown(actor_type: &ActorType) -> Error {
     Error::new(
         Code::UnknownActorType,
         format!(

@@ -41,4 +41,5 @@ mod storage_faults;
 mod support;
 mod tidy;
 mod typed_methods;
+mod undeploy;
 mod uploads;

@@ -25,9 +25,7 @@ const QUERY: &[Code] = &[InvalidRequest];
 const BODY: &[Code] = &[InvalidRequest, PayloadTooLarge, RequestTimeout, Overloaded];
 /// Something is read from the store.
 const READ: &[Code] = &[StoreUnavailable, OutcomeUnknown];
-/// Something is written to the store.
-const WRITE: &[Code] = &[StoreUnavailable, OutcomeUnknown, StoreFull];
-/// The same where a stopping host begins nothing new.
+/// Something is written to the store, which a stopping host does not begin.
 const BEGIN: &[Code] = &[StoreUnavailable, OutcomeUnknown, StoreFull, Draining];
 /// Something is deployed under the name.
 const DEPLOYED: &[Code] = &[UnknownActorType];
@@ -76,7 +74,7 @@ const OPERATIONS: &[(&str, &[&[Code]])] = &[
     ("listActorTypes", &[ANY, QUERY, READ]),
     ("inspectActorType", &[ANY, PATH, READ, DEPLOYED]),
     ("deployComponent", &[ANY, PATH, BODY, BEGIN, &[UnsupportedMediaType, ComponentRejected]]),
-    ("undeployActorType", &[ANY, PATH, WRITE, DEPLOYED, &[ActorTypeInUse]]),
+    ("undeployActorType", &[ANY, PATH, BEGIN, DEPLOYED, &[ActorTypeInUse]]),
     ("describeActorType", &[ANY, PATH, READ, DEPLOYED, &[ActivationFailed]]),
     ("downloadComponent", &[ANY, PATH, READ, DEPLOYED, &[NotFound]]),
     ("activateVersion", &[ANY, PATH, BEGIN, DEPLOYED, &[NotFound, ActivationFailed, VersionConflict]]),

@@ -13,5 +13,6 @@ mod settings;
 mod shares;
 mod simulation;
 mod turns;
+mod undeploy;
 mod versions;
 mod world;

@@ -39,6 +39,15 @@ pub enum Change<'a> {
     LetterRetried(MessageId),
     /// A dead letter was removed.
     LetterRemoved(MessageId),
+    /// A version of a type was deployed.
+    TypeDeployed(&'a ActorType),
+    /// A type was undeployed.
+    TypeRemoved {
+        /// Which.
+        actor_type: &'a ActorType,
+        /// Whether all that its actors had stored went with it.
+        purge: bool,
+    },
 }
 
 /// Is told of changes.
@@ -325,7 +334,12 @@ impl Store for ModelStore {
         versions_max: usize,
         now: Timestamp,
     ) -> StoreResult<ActorTypeRecord> {
-        self.write(|contents| contents.deploy(actor_type, info, component, versions_max, now)).await
+        let deployed = |contents: &mut Contents| {
+            let record = contents.deploy(actor_type, info, component, versions_max, now);
+            self.tell(Change::TypeDeployed(actor_type));
+            record
+        };
+        self.write(deployed).await
     }
 
     async fn activate_version(
@@ -349,7 +363,14 @@ impl Store for ModelStore {
     }
 
     async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed> {
-        self.write(|contents| contents.undeploy(actor_type, purge)).await
+        let undeployed = |contents: &mut Contents| {
+            let undeployed = contents.undeploy(actor_type, purge);
+            if undeployed == Undeployed::Removed {
+                self.tell(Change::TypeRemoved { actor_type, purge });
+            }
+            undeployed
+        };
+        self.write(undeployed).await
     }
 
     /// A text that tells everything. Nothing can be made of it again.

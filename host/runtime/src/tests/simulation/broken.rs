@@ -9,7 +9,7 @@ use greenroom_core::store::{MailChange, WriteSet};
 use super::checker::{Rule, check};
 use super::history::{CallEnd, Event, History};
 use super::history_of;
-use super::plan::{Ask, End, From, Plan};
+use super::plan::{Ask, End, From, Plan, UNDEPLOYS_FROM};
 
 type Events = Vec<(Duration, Event)>;
 
@@ -18,7 +18,7 @@ type Break = fn(&Plan, &mut Events) -> Option<()>;
 
 /// Breaks the first history that can be broken so, and expects the checker to say how.
 fn breaks(rule: Rule, how: Break) {
-    let found = (0..100).any(|seed| {
+    let found = (0..100).chain(UNDEPLOYS_FROM..UNDEPLOYS_FROM + 100).any(|seed| {
         let plan = Plan::of(seed);
         let History(mut events) = history_of(&plan, seed);
         if how(&plan, &mut events).is_none() {
@@ -438,6 +438,68 @@ fn something_that_is_left() {
         let consumes = |set: &WriteSet| matches!(set.mail, Some(MailChange::Consumed(_)));
         let (_, write_set) = write_set(events, consumes)?;
         write_set.mail = None;
+        Some(())
+    });
+}
+
+/// Where the type was undeployed, and deployed anew.
+fn undeployed(events: &Events) -> Option<(usize, usize)> {
+    let undeployed = events.iter().position(|(_, event)| matches!(event, Event::Undeployed { .. }))?;
+    let deployed = events[undeployed..].iter().position(|(_, event)| *event == Event::Deployed)?;
+    Some((undeployed, undeployed + deployed))
+}
+
+#[test]
+fn a_turn_that_is_committed_after_its_type_went() {
+    breaks(Rule::Undeployed, |_, events| {
+        let (undeployed, deployed) = undeployed(events)?;
+        // Appended to nothing, so that nothing else is wrong with it.
+        let is_first = |set: &WriteSet| {
+            let list = set.state.iter().find(|(key, _)| key == "list");
+            word_of(set).is_some_and(|word| list.is_some_and(|(_, value)| *value == Some(word.into())))
+        };
+        let commits = |(_, event): &(Duration, Event)| match event {
+            Event::Committed { batch, .. } => batch.iter().all(is_first),
+            _ => false,
+        };
+        let committed = events[..undeployed].iter().position(commits)?;
+        let late = events.remove(committed);
+        events.insert(deployed, late);
+        Some(())
+    });
+}
+
+#[test]
+fn something_stored_while_no_type_is_there() {
+    breaks(Rule::Undeployed, |_, events| {
+        let (_, deployed) = undeployed(events)?;
+        let at = events[deployed..].iter().position(|(_, event)| matches!(event, Event::Committed { .. }))?;
+        let early = events.remove(deployed + at);
+        events.insert(deployed, early);
+        Some(())
+    });
+}
+
+#[test]
+fn an_acknowledgement_of_what_is_gone() {
+    breaks(Rule::Undeployed, |_, events| {
+        let (undeployed, _) = undeployed(events)?;
+        let (answered, _) = answered(events).filter(|(at, _)| *at < undeployed)?;
+        if events[answered..undeployed].iter().any(|(_, event)| *event == Event::Crashed) {
+            return None;
+        }
+        let (_, answer) = events.remove(answered);
+        let at = events[undeployed - 1].0 + Duration::from_millis(1);
+        events.insert(undeployed, (at, answer));
+        Some(())
+    });
+}
+
+#[test]
+fn an_undeployment_that_did_not_happen() {
+    breaks(Rule::Lost, |_, events| {
+        let (undeployed, _) = undeployed(events)?;
+        events.remove(undeployed);
         Some(())
     });
 }

@@ -46,6 +46,8 @@ pub(super) enum Rule {
     Blame,
     /// Something is left when all is over.
     Left,
+    /// Something came back after its type was undeployed, or was stored while none was deployed.
+    Undeployed,
 }
 
 /// Rule and words.
@@ -94,6 +96,8 @@ struct Open {
     purges: u32,
     /// Versions that have been active since.
     versions: BTreeSet<u32>,
+    /// How often the type had been undeployed then.
+    removals: u32,
 }
 
 struct Turn {
@@ -101,6 +105,8 @@ struct Turn {
     word: String,
     memory: u64,
     seen: Option<String>,
+    /// How often the type had been undeployed when it began.
+    removals: u32,
 }
 
 struct Call {
@@ -138,6 +144,13 @@ struct Checker<'a> {
     /// Calls that reach their actor before they are over.
     reach: BTreeSet<u32>,
     versions: BTreeSet<u32>,
+    /// Whether the type is stored, and how often it was undeployed.
+    is_deployed: bool,
+    removals: u32,
+    /// How often when the latest turn of a word began that is over.
+    lives: BTreeMap<String, u32>,
+    /// Words whose effect went with their type, and when.
+    gone: BTreeMap<String, Duration>,
     found: Vec<Violation>,
 }
 
@@ -161,6 +174,10 @@ impl<'a> Checker<'a> {
             calls: BTreeMap::new(),
             reach: reached(history),
             versions: BTreeSet::new(),
+            is_deployed: false,
+            removals: 0,
+            lives: BTreeMap::new(),
+            gone: BTreeMap::new(),
             found: Vec::new(),
         }
     }
@@ -196,6 +213,8 @@ impl<'a> Checker<'a> {
                     self.find(Rule::Lost, format!("there was no dead letter {id} to remove"));
                 }
             }
+            Event::Deployed => self.is_deployed = true,
+            Event::Undeployed { purge } => self.undeployed(*purge),
             Event::VersionAsked { version } => {
                 self.versions.insert(*version);
                 for open in self.open.values_mut() {
@@ -235,7 +254,8 @@ impl<'a> Checker<'a> {
             _ => {}
         }
         let versions = self.versions.clone();
-        self.open.insert(request, Open { ask: ask.clone(), since: self.now, lists, purges, versions });
+        let (ask, since, removals) = (ask.clone(), self.now, self.removals);
+        self.open.insert(request, Open { ask, since, lists, purges, versions, removals });
     }
 
     fn answered(&mut self, request: u32, answer: &Result<String, Code>) {
@@ -261,6 +281,8 @@ impl<'a> Checker<'a> {
                 }
                 if matches!(open.ask, Ask::KeyedCall { .. }) {
                     self.same_answer(word, &id, reply);
+                } else if self.gone.get(word).is_some_and(|at| *at < self.now) {
+                    self.find(Rule::Undeployed, format!("{word} was acknowledged after it was gone"));
                 }
             }
             Ask::Send { word } | Ask::KeyedSend { word } => {
@@ -287,6 +309,11 @@ impl<'a> Checker<'a> {
             Ask::Remind { word, .. } => {
                 if !self.stored.contains_key(word) {
                     self.find(Rule::Lost, format!("the reminder {word} is not stored"));
+                }
+            }
+            Ask::Undeploy { .. } => {
+                if self.is_deployed && self.removals == open.removals {
+                    self.find(Rule::Lost, "the type was not undeployed");
                 }
             }
             Ask::Forget { .. } | Ask::Deactivate { .. } | Ask::RetryLetter | Ask::RemoveLetter => {}
@@ -321,8 +348,9 @@ impl<'a> Checker<'a> {
         if !fresh_or_next {
             self.find(Rule::Memory, format!("turn {turn} of {id} remembers {memory} turns"));
         }
-        let seen = None;
-        self.turns.insert(turn, Turn { actor: id.clone(), word: word.clone(), memory: *memory, seen });
+        let (seen, removals) = (None, self.removals);
+        let (actor, word_of, memory) = (id.clone(), word.clone(), *memory);
+        self.turns.insert(turn, Turn { actor, word: word_of, memory, seen, removals });
         let Some(program) = self.plan.programs.get(word) else { return };
         if program.actor != id {
             self.find(Rule::Lost, format!("{word} went astray, to {id}"));
@@ -393,6 +421,7 @@ impl<'a> Checker<'a> {
         for call in self.calls.values_mut().filter(|call| call.word == over.word) {
             call.waits = false;
         }
+        self.lives.insert(over.word, over.removals);
     }
 
     fn call_began(&mut self, turn: u32, call: u32, from: &str, to: &'static str, word: &str) {

@@ -65,6 +65,12 @@ pub(super) enum Event {
     },
     LetterRetried(MessageId),
     LetterRemoved(MessageId),
+    /// A version of the type is stored.
+    Deployed,
+    /// The type is not stored any more, nor is anything of its actors.
+    Undeployed {
+        purge: bool,
+    },
     /// Somebody began to make that version the active one.
     VersionAsked {
         version: u32,

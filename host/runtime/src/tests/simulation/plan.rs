@@ -20,6 +20,9 @@ const STEPS: [usize; 4] = [6, 15, 40, 90];
 /// Shares of what the store is asked to do that go wrong.
 const FAULTS: [f64; 5] = [0.0, 0.0, 0.02, 0.1, 0.5];
 
+/// From here on, the plan of every odd seed also undeploys the type; the others do what they always did.
+pub(super) const UNDEPLOYS_FROM: u64 = 3_000;
+
 /// How deep the messages of messages go.
 const DEPTH_MAX: u32 = 3;
 
@@ -58,6 +61,9 @@ pub(super) enum Ask {
     },
     RetryLetter,
     RemoveLetter,
+    Undeploy {
+        purge: bool,
+    },
 }
 
 /// What a message makes its actor do. Every message is one word, which its actor appends to its list;
@@ -154,6 +160,14 @@ pub(super) enum Step {
         version: u32,
     },
     RollBack,
+    /// The type goes, and after a while one of its name is deployed anew. Calls come so many milliseconds
+    /// after the undeployment has begun.
+    Undeploy {
+        purge: bool,
+        calls: Vec<(Ask, u64)>,
+        pause_ms: u64,
+        version: u32,
+    },
     Settings {
         patch: serde_json::Value,
     },
@@ -178,7 +192,8 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn of(seed: u64) -> Plan {
-        Planner { random: StdRng::seed_from_u64(seed), programs: BTreeMap::new() }.plan()
+        Planner { random: StdRng::seed_from_u64(seed), programs: BTreeMap::new() }
+            .plan(seed >= UNDEPLOYS_FROM && seed % 2 == 1)
     }
 
     /// Whom it asks.
@@ -193,7 +208,7 @@ impl Plan {
             | Ask::Purge { actor }
             | Ask::Deactivate { actor }
             | Ask::Forget { actor, .. } => actor,
-            Ask::RetryLetter | Ask::RemoveLetter => "",
+            Ask::RetryLetter | Ask::RemoveLetter | Ask::Undeploy { .. } => "",
         }
     }
 
@@ -217,7 +232,7 @@ struct Planner {
 const REMINDERS: [&str; 3] = ["r1", "r2", "r3"];
 
 impl Planner {
-    fn plan(mut self) -> Plan {
+    fn plan(mut self, undeploys: bool) -> Plan {
         let limits = self.limits();
         let count = *STEPS.choose(&mut self.random).expect("it is not empty");
         let mut steps = vec![(self.weather(), Duration::ZERO)];
@@ -225,6 +240,13 @@ impl Planner {
             // Some at the same time, some apart.
             let pause = if self.random.random_bool(0.4) { 0 } else { self.random.random_range(0..60) };
             steps.push((self.step(), Duration::from_millis(pause)));
+        }
+        if undeploys {
+            for at in (1..steps.len()).rev() {
+                if self.random.random_bool(0.08) {
+                    steps.insert(at, (self.undeployment(), Duration::ZERO));
+                }
+            }
         }
         Plan { limits, programs: self.programs, steps }
     }
@@ -314,6 +336,22 @@ impl Planner {
                 Step::ShiftClock { ms: if self.random.random_bool(0.5) { hour } else { -hour } }
             }
             _ => self.weather(),
+        }
+    }
+
+    fn undeployment(&mut self) -> Step {
+        let count = self.random.random_range(0..4);
+        let calls = (0..count).map(|_| {
+            let actor = self.actor();
+            let word = self.program(actor, &From::Client { keyed: false }, 0);
+            (Ask::Call { word }, self.random.random_range(0..30))
+        });
+        let calls = calls.collect();
+        Step::Undeploy {
+            purge: self.random.random_bool(0.8),
+            calls,
+            pause_ms: if self.random.random_bool(0.5) { 0 } else { self.random.random_range(0..100) },
+            version: self.random.random_range(1..=VERSIONS),
         }
     }
 

@@ -120,6 +120,8 @@ async fn start(
             Change::Committed(batch) => Event::Committed { at: at.now(), batch: batch.to_vec() },
             Change::LetterRetried(id) => Event::LetterRetried(id),
             Change::LetterRemoved(id) => Event::LetterRemoved(id),
+            Change::TypeDeployed(_) => Event::Deployed,
+            Change::TypeRemoved { purge, .. } => Event::Undeployed { purge },
         };
         noted.note(number, event);
     }));
@@ -179,6 +181,17 @@ impl Simulation<'_> {
             Step::RemoveLetters => self.letters(Ask::RemoveLetter),
             Step::Deploy { version } => self.deploy(*version).await,
             Step::RollBack => self.roll_back().await,
+            Step::Undeploy { purge, calls, pause_ms, version } => {
+                for (ask, after_ms) in calls {
+                    self.ask_after(ask.clone(), Duration::from_millis(*after_ms));
+                }
+                let (process, purge) = (self.door.lock().clone(), *purge);
+                let asked = Asked::new(&process, &self.recorder, Ask::Undeploy { purge });
+                let undeployed = process.node.undeploy(&the_type(), purge).await;
+                let _ = asked.answered(undeployed.map(|()| String::new()), false);
+                tokio::time::sleep(Duration::from_millis(*pause_ms)).await;
+                self.deploy(*version).await;
+            }
             Step::Settings { patch } => {
                 let _ = self.node().change_settings(&the_type(), patch).await;
             }
@@ -204,6 +217,16 @@ impl Simulation<'_> {
         self.clients.push(tokio::spawn(async move {
             let asked = asked(process, &recorder, ask, to, delay_ms.unwrap_or(0), times);
             wait(asked, patience).await;
+        }));
+    }
+
+    fn ask_after(&mut self, ask: Ask, pause: Duration) {
+        let (door, recorder) = (Arc::clone(&self.door), self.recorder.clone());
+        let to = self.plan.actor_of(&ask);
+        self.clients.push(tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            let process = door.lock().clone();
+            let _ = asked(process, &recorder, ask, to, 0, None).await;
         }));
     }
 
@@ -407,7 +430,7 @@ async fn asked(
             once(set.map(|()| String::new()))
         }
         Ask::Forget { name, .. } => once(node.cancel_reminder(&to, name).await.map(|was| was.to_string())),
-        Ask::RetryLetter | Ask::RemoveLetter => unreachable!("they name no actor"),
+        Ask::RetryLetter | Ask::RemoveLetter | Ask::Undeploy { .. } => unreachable!("they name no actor"),
     };
     asked.answered(outcome, repeated)
 }

@@ -7,27 +7,67 @@ use greenroom_core::store::{DeadLetter, MailChange, Reminder, StoredMessage, Wri
 use greenroom_core::{Address, MessageId, Origin, Timestamp};
 
 use super::super::plan::{Act, End, From};
-use super::{Checker, Rule, text};
+use super::{Actor, Checker, Rule, text};
+
+impl Actor {
+    /// Forgets all that it has stored.
+    fn purge(&mut self) {
+        self.purges += 1;
+        (self.list, self.last) = (String::new(), String::new());
+        self.lists.push(String::new());
+        self.effects.values_mut().for_each(|count| *count = 0);
+        self.mailbox.clear();
+        self.reminders.clear();
+    }
+}
 
 impl Checker<'_> {
     pub(super) fn committed(&mut self, at: Timestamp, write_set: &WriteSet) {
         let id = write_set.address.id.to_string();
+        if !self.is_deployed && !write_set.is_empty() {
+            self.find(Rule::Undeployed, format!("{id} has something stored, and no type"));
+        }
         if write_set.purge {
-            let actor = self.actor(&id);
-            actor.purges += 1;
-            (actor.list, actor.last) = (String::new(), String::new());
-            actor.lists.push(String::new());
-            actor.effects.values_mut().for_each(|count| *count = 0);
-            actor.mailbox.clear();
-            actor.reminders.clear();
+            self.actor(&id).purge();
             self.letters.retain(|_, letter| letter.to.id.as_str() != id);
         }
         let effect = self.effect(&id, write_set);
+        self.not_from_before(write_set, effect.as_deref());
         self.sent(&id, write_set, effect.as_deref());
         self.mail(&id, write_set, effect.as_deref());
         self.reminders(&id, at, write_set, effect.as_deref());
         if let Some(word) = effect {
             self.whole(&word, write_set);
+        }
+    }
+
+    /// Nothing of a type that is gone is committed: a turn, or the answer kept of one, is of the type that is
+    /// deployed now.
+    fn not_from_before(&mut self, write_set: &WriteSet, effect: Option<&str>) {
+        let kept = write_set.idempotency.as_ref().map(|remember| remember.record.key.as_str());
+        let Some(word) = effect.or(kept.filter(|_| write_set.sends.is_empty())) else { return };
+        if self.lives.get(word).is_some_and(|removals| *removals != self.removals) {
+            self.find(
+                Rule::Undeployed,
+                format!("{word} began before its type was undeployed, and took effect"),
+            );
+        }
+        self.gone.remove(word);
+    }
+
+    pub(super) fn undeployed(&mut self, purge: bool) {
+        let is_in_use = |actor: &Actor| {
+            !(actor.list.is_empty() && actor.mailbox.is_empty() && actor.reminders.is_empty())
+        };
+        if !purge && (self.actors.values().any(is_in_use) || !self.letters.is_empty()) {
+            self.find(Rule::Lost, "a type was undeployed that was in use, without purge");
+        }
+        (self.is_deployed, self.removals) = (false, self.removals + 1);
+        self.letters.clear();
+        for actor in self.actors.values_mut() {
+            let effects = actor.effects.iter().filter(|(_, count)| **count > 0);
+            self.gone.extend(effects.map(|(word, _)| (word.clone(), self.now)));
+            actor.purge();
         }
     }
 
