@@ -78,13 +78,13 @@ impl Keyed {
         };
         // A guest's words are not bounded, what is kept is.
         let is_bounded = outcome.is_ok() || answer.len() <= limits.payload_bytes;
-        is_bounded.then(|| self.remember(answer, at, limits))
+        is_bounded.then(|| Box::new(self.remember(answer, at, limits)))
     }
 
-    fn remember(self, answer: Answer, at: Timestamp, limits: &Limits) -> Box<Remember> {
+    fn remember(self, answer: Answer, at: Timestamp, limits: &Limits) -> Remember {
         let Keyed { key, request_digest } = self;
         let record = IdempotencyRecord { key, request_digest, answer, at };
-        Box::new(Remember { record, newest: limits.idempotency_keys_per_actor })
+        Remember { record, newest: limits.idempotency_keys_per_actor }
     }
 }
 
@@ -196,7 +196,7 @@ impl Node {
             let message = node.message(method, payload);
             let answer = Answer::Accepted(message.id);
             let write_set = WriteSet {
-                idempotency: Some(keyed.remember(answer.clone(), now, &dispatch.limits)),
+                idempotency: Some(Box::new(keyed.remember(answer.clone(), now, &dispatch.limits))),
                 sends: vec![stored(receiver.clone(), message, now, delay_ms)],
                 ..WriteSet::empty(receiver)
             };
