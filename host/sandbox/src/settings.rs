@@ -32,10 +32,6 @@ const CORE_INSTANCES_PER_SANDBOX: u32 = 64;
 /// quarter of it.
 const INSTANCE_BYTES: usize = 4 << 20;
 
-/// What a place keeps of its last sandbox's pages, to be wiped rather than given back: small guests
-/// then start without page faults. Places that are free keep it, a hundred at most.
-const MEMORY_KEPT_BYTES: usize = 256 << 10;
-
 fn configuration(limits: &Limits) -> Config {
     let mut config = Config::new();
     config
@@ -59,6 +55,8 @@ fn pool(limits: &Limits, sandboxes: usize) -> PoolingAllocationConfig {
     let memories_addressable = MEMORY_POOL_ADDRESS_BYTES / (MEMORY_RESERVATION_BYTES + MEMORY_GUARD_BYTES);
     let memories = u64::from(sandboxes.saturating_mul(MEMORIES_PER_SANDBOX)).min(memories_addressable);
 
+    // A place keeps nothing of its last sandbox. Pages that are wiped for the next one instead of given back
+    // save it some faults, but a sandbox that goes since memory is short must leave more room, not less.
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(sandboxes)
         .total_core_instances(sandboxes.saturating_mul(CORE_INSTANCES_PER_SANDBOX))
@@ -69,7 +67,6 @@ fn pool(limits: &Limits, sandboxes: usize) -> PoolingAllocationConfig {
         .max_core_instance_size(INSTANCE_BYTES)
         .max_memories_per_module(crate::structure::MEMORIES_MAX as u32)
         .max_tables_per_module(crate::structure::TABLES_MAX as u32)
-        .linear_memory_keep_resident(MEMORY_KEPT_BYTES)
         .max_memory_size(limits.sandbox_memory_bytes)
         .table_elements(limits.sandbox_table_elements);
     pool

@@ -106,7 +106,7 @@ async fn one_round(
         wire::post(request, &format!("/v1/actors/{key}/new-{round}-{number}/run"), body(language, "recall"));
     })
     .await?;
-    let alone = wire::load(address, 1, Extent::Time(plan.time / 4), move |_, request| {
+    let alone = wire::load(address, 1, Extent::Time(plan.time), move |_, request| {
         wire::post(request, &format!("/v1/actors/{key}/alone/increment"), "");
     })
     .await?;
