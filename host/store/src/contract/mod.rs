@@ -7,7 +7,7 @@ mod backup;
 mod due;
 mod mail;
 mod records;
-mod samples;
+pub(crate) mod samples;
 mod state;
 mod turns;
 mod types;

@@ -11,30 +11,30 @@ use greenroom_core::{
 };
 
 /// Longer than any state of a check.
-pub(super) const ALL: u64 = 1 << 40;
+pub(crate) const ALL: u64 = 1 << 40;
 
-pub(super) fn at(ms: u64) -> Timestamp {
+pub(crate) fn at(ms: u64) -> Timestamp {
     Timestamp::from_unix_ms(ms)
 }
 
-pub(super) fn bytes(text: &str) -> Bytes {
+pub(crate) fn bytes(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
 }
 
-pub(super) fn actor_type(name: &str) -> ActorType {
+pub(crate) fn actor_type(name: &str) -> ActorType {
     ActorType::new(name).expect("a valid actor type")
 }
 
 /// An actor of type `task`.
-pub(super) fn task(id: &str) -> Address {
+pub(crate) fn task(id: &str) -> Address {
     Address::parse("task", id).expect("a valid id")
 }
 
-pub(super) fn message_id(number: u128) -> MessageId {
+pub(crate) fn message_id(number: u128) -> MessageId {
     MessageId::from_bytes(number.to_be_bytes())
 }
 
-pub(super) fn message(number: u128) -> Message {
+pub(crate) fn message(number: u128) -> Message {
     Message {
         id: message_id(number),
         method: Method::new("update").expect("a valid method"),
@@ -45,7 +45,7 @@ pub(super) fn message(number: u128) -> Message {
 }
 
 /// A message due at `due_ms`.
-pub(super) fn mail(to: &Address, number: u128, due_ms: u64) -> StoredMessage {
+pub(crate) fn mail(to: &Address, number: u128, due_ms: u64) -> StoredMessage {
     StoredMessage {
         to: to.clone(),
         message: message(number),
@@ -55,12 +55,12 @@ pub(super) fn mail(to: &Address, number: u128, due_ms: u64) -> StoredMessage {
     }
 }
 
-pub(super) fn letter(to: &Address, number: u128) -> DeadLetter {
+pub(crate) fn letter(to: &Address, number: u128) -> DeadLetter {
     DeadLetter { to: to.clone(), message: message(number), died_at: at(9), error: "trapped".into() }
 }
 
 /// A reminder that wakes at `wake_ms`.
-pub(super) fn reminder(name: &str, wake_ms: u64) -> Reminder {
+pub(crate) fn reminder(name: &str, wake_ms: u64) -> Reminder {
     Reminder {
         name: Arc::from(name),
         method: Method::new("remind").expect("a valid method"),
@@ -74,11 +74,11 @@ pub(super) fn reminder(name: &str, wake_ms: u64) -> Reminder {
     }
 }
 
-pub(super) fn key(text: &str) -> IdempotencyKey {
+pub(crate) fn key(text: &str) -> IdempotencyKey {
     IdempotencyKey::new(text).expect("a valid key")
 }
 
-pub(super) fn idempotency(text: &str) -> IdempotencyRecord {
+pub(crate) fn idempotency(text: &str) -> IdempotencyRecord {
     IdempotencyRecord {
         key: key(text),
         request_digest: Digest::of(b"request"),
@@ -88,15 +88,15 @@ pub(super) fn idempotency(text: &str) -> IdempotencyRecord {
 }
 
 /// A set that keeps this record.
-pub(super) fn remembers(address: &Address, record: IdempotencyRecord, newest: u32) -> WriteSet {
+pub(crate) fn remembers(address: &Address, record: IdempotencyRecord, newest: u32) -> WriteSet {
     WriteSet { idempotency: Some(Box::new(Remember { record, newest })), ..WriteSet::empty(address.clone()) }
 }
 
 /// More versions than any check but one deploys.
-pub(super) const VERSIONS_MAX: usize = 10;
+pub(crate) const VERSIONS_MAX: usize = 10;
 
 /// A component of that text.
-pub(super) fn component(text: &str) -> (ComponentInfo, Bytes) {
+pub(crate) fn component(text: &str) -> (ComponentInfo, Bytes) {
     let bytes = bytes(text);
     let info = ComponentInfo {
         digest: Digest::of(&bytes),
@@ -107,27 +107,27 @@ pub(super) fn component(text: &str) -> (ComponentInfo, Bytes) {
 }
 
 /// A set that writes these keys.
-pub(super) fn writes(address: &Address, state: &[(&str, Option<&str>)]) -> WriteSet {
+pub(crate) fn writes(address: &Address, state: &[(&str, Option<&str>)]) -> WriteSet {
     let state = state.iter().map(|(key, value)| ((*key).to_owned(), value.map(bytes))).collect();
     WriteSet { state, ..WriteSet::empty(address.clone()) }
 }
 
 /// A set that sends these messages.
-pub(super) fn sends(address: &Address, sends: Vec<StoredMessage>) -> WriteSet {
+pub(crate) fn sends(address: &Address, sends: Vec<StoredMessage>) -> WriteSet {
     WriteSet { sends, ..WriteSet::empty(address.clone()) }
 }
 
 /// A set that keeps these reminders.
-pub(super) fn reminds(address: &Address, reminders: Vec<Reminder>) -> WriteSet {
+pub(crate) fn reminds(address: &Address, reminders: Vec<Reminder>) -> WriteSet {
     let reminders = reminders.into_iter().map(|kept| (kept.name.clone(), Some(kept))).collect();
     WriteSet { reminders, ..WriteSet::empty(address.clone()) }
 }
 
 /// A set that does this to a stored message.
-pub(super) fn changes(address: &Address, change: MailChange) -> WriteSet {
+pub(crate) fn changes(address: &Address, change: MailChange) -> WriteSet {
     WriteSet { mail: Some(change), ..WriteSet::empty(address.clone()) }
 }
 
-pub(super) fn purge(address: &Address) -> WriteSet {
+pub(crate) fn purge(address: &Address) -> WriteSet {
     WriteSet { purge: true, ..WriteSet::empty(address.clone()) }
 }

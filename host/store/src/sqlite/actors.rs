@@ -64,8 +64,11 @@ impl SqliteStore {
                 let mut columns = Columns::from(row, 0);
                 match columns.integer()? {
                     0 => loaded.state_bytes = columns.count()?,
-                    1 => state.push((columns.text()?.to_owned(), columns.body()?)),
-                    _ => loaded.reminders.push(rows::reminder(columns)?),
+                    1 => {
+                        let key = columns.text()?;
+                        state.push((key.to_owned(), rows::state_value(address, key, &mut columns)?));
+                    }
+                    _ => loaded.reminders.push(rows::reminder(address, columns)?),
                 }
             }
             if loaded.state_bytes <= state_bytes_max {
@@ -88,7 +91,7 @@ impl SqliteStore {
                     summary.state_bytes = columns.count()?;
                     summary.mail = columns.count()?;
                 } else {
-                    summary.reminders.push(rows::reminder(columns)?);
+                    summary.reminders.push(rows::reminder(address, columns)?);
                 }
             }
             summary.reminders.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -98,7 +101,10 @@ impl SqliteStore {
 
     pub(super) async fn read_state(&self, address: &Address, key: &str) -> StoreResult<Option<Bytes>> {
         let found = self.rows(query::STATE_VALUE, actor(address).into_iter().chain([key.into()])).await?;
-        self.decoded(|| found.first().map(|row| Columns::from(row, 0).body()).transpose())
+        self.decoded(|| {
+            let value = |row| rows::state_value(address, key, &mut Columns::from(row, 0));
+            found.first().map(value).transpose()
+        })
     }
 
     pub(super) async fn list_state(

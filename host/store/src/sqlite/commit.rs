@@ -5,6 +5,7 @@ use greenroom_core::store::{DeadLetter, MailKey, Reminder, StoredMessage, WriteS
 use greenroom_core::{Address, IdempotencyRecord, Message, Origin, Timestamp};
 
 use super::changes::{Changes, MailRow, Remembered};
+use super::checksum::Checksum;
 use super::statement::{ROWS_MAX, Shape, Transaction, Value};
 
 /// Tables that hold something of an actor; a purge empties all of them.
@@ -25,9 +26,10 @@ pub(super) const PURGE: [Shape; 5] = [
 ];
 
 pub(super) const PUT_STATE: Shape = Shape {
-    before: "INSERT INTO state (actor_type, actor_id, key, value) SELECT * FROM (VALUES ",
-    columns: 4,
-    after: ") WHERE column1 IS NOT NULL ON CONFLICT DO UPDATE SET value = excluded.value",
+    before: "INSERT INTO state (actor_type, actor_id, key, value, checksum) SELECT * FROM (VALUES ",
+    columns: 5,
+    after: ") WHERE column1 IS NOT NULL ON CONFLICT DO UPDATE SET value = excluded.value, \
+            checksum = excluded.checksum",
 };
 
 pub(super) const DELETE_STATE: Shape = Shape {
@@ -38,9 +40,9 @@ pub(super) const DELETE_STATE: Shape = Shape {
 
 pub(super) const PUT_REMINDER: Shape = Shape {
     before: "INSERT OR REPLACE INTO reminder (actor_type, actor_id, name, method, content_type, body, \
-             delay_ms, period_ms, repetitions, due_at, fired, firing_id, attempt, wake_at) \
+             delay_ms, period_ms, repetitions, due_at, fired, firing_id, attempt, wake_at, checksum) \
              SELECT * FROM (VALUES ",
-    columns: 14,
+    columns: 15,
     after: ") WHERE column1 IS NOT NULL",
 };
 
@@ -53,8 +55,8 @@ pub(super) const DELETE_REMINDER: Shape = Shape {
 pub(super) const PUT_MAIL: Shape = Shape {
     before: "INSERT OR REPLACE INTO mailbox (actor_type, actor_id, due_at, message_id, method, \
              content_type, body, origin_kind, origin_type, origin_id, origin_name, attempt, sent_at, \
-             wake_at) SELECT * FROM (VALUES ",
-    columns: 14,
+             wake_at, checksum) SELECT * FROM (VALUES ",
+    columns: 15,
     after: ") WHERE column1 IS NOT NULL",
 };
 
@@ -72,20 +74,23 @@ pub(super) const DELETE_MAIL: Shape = Shape {
 
 pub(super) const PUT_DEAD_LETTER: Shape = Shape {
     before: "INSERT OR REPLACE INTO dead_letter (message_id, actor_type, actor_id, method, content_type, \
-             body, origin_kind, origin_type, origin_id, origin_name, attempt, died_at, error) \
+             body, origin_kind, origin_type, origin_id, origin_name, attempt, died_at, error, checksum) \
              SELECT * FROM (VALUES ",
-    columns: 13,
+    columns: 14,
     after: ") WHERE column1 IS NOT NULL",
 };
+
+pub(super) const DELETE_DEAD_LETTER: Shape =
+    Shape { before: "DELETE FROM dead_letter WHERE message_id IN (VALUES ", columns: 1, after: ")" };
 
 /// Numbers go on after the actor's greatest; `column4` counts from there.
 pub(super) const PUT_IDEMPOTENCY: Shape = Shape {
     before: "INSERT OR REPLACE INTO idempotency (actor_type, actor_id, key, number, request_digest, at, \
-             message_id, content_type, body, error_source, error_code, error_detail, error_data) \
+             message_id, content_type, body, error_source, error_code, error_detail, error_data, checksum) \
              SELECT column1, column2, column3, column4 + coalesce((SELECT max(number) FROM idempotency \
              WHERE actor_type = column1 AND actor_id = column2), 0), column5, column6, column7, column8, \
-             column9, column10, column11, column12, column13 FROM (VALUES ",
-    columns: 13,
+             column9, column10, column11, column12, column13, column14 FROM (VALUES ",
+    columns: 14,
     after: ") WHERE column1 IS NOT NULL",
 };
 
@@ -115,9 +120,7 @@ pub(super) fn transaction(batch: &[WriteSet]) -> Transaction {
     );
     transaction.push(
         &PUT_STATE,
-        state().filter_map(|((address, key), value)| {
-            value.map(|value| keyed(address, key).into_iter().chain([Value::from(&value[..])]))
-        }),
+        state().filter_map(|((address, key), value)| value.map(|value| state_row(address, key, value))),
     );
 
     let reminders = || changes.reminders.iter();
@@ -232,11 +235,22 @@ fn message_columns(message: &Message) -> [Value; 7] {
     ]
 }
 
-fn mail_row(stored: &StoredMessage, attempt: u32, wake_at: Timestamp) -> impl Iterator<Item = Value> {
+fn state_row(address: &Address, key: &str, value: &[u8]) -> impl Iterator<Item = Value> {
+    let checksum = Checksum::of_state(address, key, value);
+    keyed(address, key).into_iter().chain([value.into(), checksum.into()])
+}
+
+/// A row of [`PUT_MAIL`].
+pub(super) fn mail_row(
+    stored: &StoredMessage,
+    attempt: u32,
+    wake_at: Timestamp,
+) -> impl Iterator<Item = Value> {
     mail_key(&stored.to, stored.key()).into_iter().chain(message_columns(&stored.message)).chain([
         i64::from(attempt).into(),
         moment(stored.sent_at),
         moment(wake_at),
+        Checksum::of_mail(stored).into(),
     ])
 }
 
@@ -253,6 +267,7 @@ fn reminder_row(address: &Address, name: &str, reminder: &Reminder) -> impl Iter
         reminder.firing_id.as_bytes()[..].into(),
         i64::from(reminder.attempt).into(),
         moment(reminder.wake_at),
+        Checksum::of_reminder(address, reminder).into(),
     ])
 }
 
@@ -265,6 +280,7 @@ fn dead_letter_row(letter: &DeadLetter) -> impl Iterator<Item = Value> {
             i64::from(letter.message.attempt).into(),
             moment(letter.died_at),
             letter.error.as_str().into(),
+            Checksum::of_dead_letter(letter).into(),
         ])
 }
 
@@ -289,5 +305,6 @@ fn idempotency_row(
         error.map(|error| error.code.as_str()).into(),
         error.map(|error| error.detail.as_str()).into(),
         error.and_then(|error| error.data.as_deref()).into(),
+        Checksum::of_idempotency(address, record).into(),
     ])
 }

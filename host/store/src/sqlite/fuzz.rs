@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use super::rows::{self, Columns};
 
 /// Columns of the widest row.
-const COLUMNS: usize = 13;
+const COLUMNS: usize = 14;
 
 struct Database {
     runtime: Runtime,
@@ -65,10 +65,11 @@ fn read(row: &SqliteRow) {
         assert!(message.to == to && message.message.method.as_str().len() <= 64);
     }
     let columns = || Columns::from(row, 0);
+    let _ = rows::state_value(&to, "k", &mut columns());
     let _ = rows::dead_letter(columns());
     let _ = rows::dead_letter_summary(columns());
-    let _ = rows::idempotency(&key, columns());
-    if let Ok(reminder) = rows::reminder(columns()) {
+    let _ = rows::idempotency(&to, &key, columns());
+    if let Ok(reminder) = rows::reminder(&to, columns()) {
         assert!(reminder.schedule.period_ms() != Some(0));
     }
     let _ = (rows::optional_message_id(row), rows::optional_moment(row));

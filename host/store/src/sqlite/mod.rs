@@ -8,6 +8,7 @@
 mod actors;
 mod backup;
 mod changes;
+mod checksum;
 mod commit;
 mod connect;
 mod failure;
@@ -242,8 +243,7 @@ impl Store for SqliteStore {
     }
 
     async fn component(&self, digest: &Digest) -> StoreResult<Option<Bytes>> {
-        let found = self.rows(query::COMPONENT, [Value::from(&digest.as_bytes()[..])]).await?;
-        self.decoded(|| found.first().map(|row| rows::Columns::from(row, 0).body()).transpose())
+        self.read_component(digest).await
     }
 
     async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed> {

@@ -51,7 +51,6 @@ async fn statements_search_and_do_not_scan() {
         query::DEAD_LETTERS_OF_TYPE,
         query::DEAD_LETTER,
         query::COUNT_DEAD_LETTERS,
-        query::RETRY_DEAD_LETTER,
         query::REMOVE_DEAD_LETTER,
     ] {
         let plan = plan(&mut connection, text).await;
@@ -67,6 +66,7 @@ async fn statements_search_and_do_not_scan() {
         (&commit::RETRY_MAIL, whole_key),
         (&commit::DELETE_STATE, "PRIMARY KEY (actor_type=? AND actor_id=? AND key=?)"),
         (&commit::DELETE_REMINDER, "PRIMARY KEY (actor_type=? AND actor_id=? AND name=?)"),
+        (&commit::DELETE_DEAD_LETTER, "sqlite_autoindex_dead_letter_1 (message_id=?)"),
         (&commit::PUT_IDEMPOTENCY, "COVERING INDEX idempotency_number (actor_type=? AND actor_id=?)"),
         (&commit::TRIM_IDEMPOTENCY, "idempotency_number (actor_type=? AND actor_id=? AND number<?)"),
         (&commit::PURGE[0], "PRIMARY KEY (actor_type=? AND actor_id=?)"),

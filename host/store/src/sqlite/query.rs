@@ -11,7 +11,7 @@ pub(super) const LOAD: &str = concat!(
      FROM state WHERE actor_type = ?1 AND actor_id = ?2) \
      SELECT 0, bytes, NULL, NULL, NULL, NULL FROM size \
      UNION ALL \
-     SELECT 1, key, value, NULL, NULL, NULL FROM state \
+     SELECT 1, key, value, checksum, NULL, NULL FROM state \
      WHERE actor_type = ?1 AND actor_id = ?2 AND (SELECT bytes FROM size) <= ?3 \
      UNION ALL \
      SELECT 2, ",
@@ -31,7 +31,7 @@ pub(super) const SUMMARY: &str = concat!(
 );
 
 pub(super) const STATE_VALUE: &str =
-    "SELECT value FROM state WHERE actor_type = ?1 AND actor_id = ?2 AND key = ?3";
+    "SELECT value, checksum FROM state WHERE actor_type = ?1 AND actor_id = ?2 AND key = ?3";
 
 /// Keys from `?3` on and before `?4`.
 pub(super) const STATE_KEYS: &str = "SELECT key FROM state WHERE actor_type = ?1 AND actor_id = ?2 \
@@ -114,7 +114,7 @@ pub(super) const COMPONENT: &str = "SELECT bytes FROM component WHERE digest = ?
 pub(super) const CHECK: &str = "SELECT count(*) FROM actor_type";
 
 pub(super) const IDEMPOTENCY: &str = "SELECT request_digest, at, message_id, content_type, body, \
-     error_source, error_code, error_detail, error_data FROM idempotency \
+     error_source, error_code, error_detail, error_data, checksum FROM idempotency \
      WHERE actor_type = ?1 AND actor_id = ?2 AND key = ?3";
 
 /// Columns of a line of the list of dead letters.
@@ -134,17 +134,11 @@ pub(super) const DEAD_LETTERS_OF_TYPE: &str =
     concat!(dead_letter_line!(), "WHERE actor_type = ?3 AND message_id > ?1 ORDER BY message_id LIMIT ?2");
 
 pub(super) const DEAD_LETTER: &str = "SELECT actor_type, actor_id, message_id, method, content_type, \
-     body, origin_kind, origin_type, origin_id, origin_name, attempt, died_at, error FROM dead_letter \
-     WHERE message_id = ?1";
+     body, origin_kind, origin_type, origin_id, origin_name, attempt, died_at, error, checksum \
+     FROM dead_letter WHERE message_id = ?1";
 
 pub(super) const COUNT_DEAD_LETTERS: &str =
     "SELECT count(*) FROM dead_letter WHERE actor_type = ?1 AND actor_id = ?2";
-
-/// Makes the letter `?1` a message sent at `?2`, due at once and never delivered.
-pub(super) const RETRY_DEAD_LETTER: &str = "INSERT OR REPLACE INTO mailbox (actor_type, actor_id, due_at, \
-     message_id, method, content_type, body, origin_kind, origin_type, origin_id, origin_name, attempt, \
-     sent_at, wake_at) SELECT actor_type, actor_id, 0, message_id, method, content_type, body, \
-     origin_kind, origin_type, origin_id, origin_name, 1, ?2, 0 FROM dead_letter WHERE message_id = ?1";
 
 pub(super) const REMOVE_DEAD_LETTER: &str = "DELETE FROM dead_letter WHERE message_id = ?1";
 

@@ -1,11 +1,12 @@
 //! Records that outlive their turn: answers kept for repeats of a request, and dead letters.
 
-use greenroom_core::store::{DeadLetter, DeadLetterSummary, StoreResult};
+use greenroom_core::store::{DeadLetter, DeadLetterSummary, StoreResult, StoredMessage};
 use greenroom_core::{ActorType, Address, IdempotencyKey, IdempotencyRecord, MessageId, Timestamp};
 use sqlx::sqlite::SqliteConnection;
 
+use super::commit::{DELETE_DEAD_LETTER, PUT_MAIL, mail_row};
 use super::rows::{self, Columns};
-use super::statement::Value;
+use super::statement::{Transaction, Value};
 use super::{SqliteStore, query};
 
 fn count(limit: usize) -> Value {
@@ -24,7 +25,9 @@ impl SqliteStore {
     ) -> StoreResult<Option<IdempotencyRecord>> {
         let names = [address.actor_type.as_str().into(), address.id.as_str().into(), key.as_str().into()];
         let found = self.rows(query::IDEMPOTENCY, names).await?;
-        self.decoded(|| found.first().map(|row| rows::idempotency(key, Columns::from(row, 0))).transpose())
+        self.decoded(|| {
+            found.first().map(|row| rows::idempotency(address, key, Columns::from(row, 0))).transpose()
+        })
     }
 
     pub(super) async fn remove_idempotency(&self, until: Timestamp, limit: usize) -> StoreResult<usize> {
@@ -88,23 +91,24 @@ impl SqliteStore {
     }
 }
 
-/// Only one at a time is at work on the connection, so what was read stays so until it is changed.
+/// Makes the letter a message sent `now`, due at once and never delivered. Only one at a time is at work on the
+/// connection, so what was read stays so until it is changed.
 async fn revive(
     connection: &mut SqliteConnection,
     letter: MessageId,
     now: Timestamp,
 ) -> sqlx::Result<Option<Address>> {
-    let id = letter.as_bytes().to_vec();
-    let found = sqlx::query(query::DEAD_LETTER).bind(&id).fetch_optional(&mut *connection).await?;
-    let Some(row) = found else { return Ok(None) };
-    let to = rows::dead_letter(Columns::from(&row, 0))?.to;
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
-    sqlx::query(query::RETRY_DEAD_LETTER)
-        .bind(&id)
-        .bind(now.unix_ms() as i64)
-        .execute(&mut *connection)
+    let found = sqlx::query(query::DEAD_LETTER)
+        .bind(letter.as_bytes().to_vec())
+        .fetch_optional(&mut *connection)
         .await?;
-    sqlx::query(query::REMOVE_DEAD_LETTER).bind(&id).execute(&mut *connection).await?;
-    sqlx::query("COMMIT").execute(connection).await?;
-    Ok(Some(to))
+    let Some(row) = found else { return Ok(None) };
+    let DeadLetter { to, message, .. } = rows::dead_letter(Columns::from(&row, 0))?;
+    let at_once = Timestamp::EPOCH;
+    let stored = StoredMessage { to, message, due_at: at_once, sent_at: now, wake_at: at_once };
+    let mut transaction = Transaction::default();
+    transaction.push(&DELETE_DEAD_LETTER, [[id(letter)]]);
+    transaction.push(&PUT_MAIL, [mail_row(&stored, 1, at_once)]);
+    transaction.run(connection).await?;
+    Ok(Some(stored.to))
 }

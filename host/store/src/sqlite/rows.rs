@@ -13,11 +13,13 @@ use greenroom_core::{
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
+use super::checksum::Checksum;
+
 /// Columns of a mailbox in the order that [`message`] reads them.
 macro_rules! mail_columns {
     () => {
         "due_at, message_id, method, content_type, body, origin_kind, origin_type, origin_id, origin_name, \
-         attempt, sent_at, wake_at"
+         attempt, sent_at, wake_at, checksum"
     };
 }
 /// Columns of a reminder in the order that [`reminder`] reads them: few, for they set the width of
@@ -25,7 +27,7 @@ macro_rules! mail_columns {
 macro_rules! reminder_columns {
     () => {
         "name, content_type, body, firing_id, json_array(method, delay_ms, period_ms, repetitions, due_at, \
-         fired, attempt, wake_at)"
+         fired, attempt, wake_at, checksum)"
     };
 }
 pub(super) use {mail_columns, reminder_columns};
@@ -102,6 +104,12 @@ impl<'r> Columns<'r> {
         Ok(Bytes::copy_from_slice(self.bytes()?))
     }
 
+    /// None in a row of an earlier version.
+    fn checksum(&mut self) -> sqlx::Result<Option<i64>> {
+        let at = self.at();
+        self.row.try_get(at)
+    }
+
     fn message_id(&mut self) -> sqlx::Result<MessageId> {
         Ok(MessageId::from_bytes(self.bytes()?.try_into().map_err(invalid)?))
     }
@@ -142,6 +150,19 @@ impl<'r> Columns<'r> {
     }
 }
 
+/// A row of one value of `owner`'s state, and its checksum.
+pub(super) fn state_value(owner: &Address, key: &str, columns: &mut Columns<'_>) -> sqlx::Result<Bytes> {
+    let value = columns.body()?;
+    Checksum::of_state(owner, key, &value).verify(columns.checksum()?, "value", owner).map_err(invalid)?;
+    Ok(value)
+}
+
+/// A row of the bytes of one component.
+pub(super) fn component(digest: &Digest, mut columns: Columns<'_>) -> sqlx::Result<Bytes> {
+    let bytes = columns.body()?;
+    if Digest::of(&bytes) == *digest { Ok(bytes) } else { Err(invalid(InvalidColumn("component"))) }
+}
+
 /// Id, method, media type, body, origin and attempt.
 fn delivered(columns: &mut Columns<'_>) -> sqlx::Result<Message> {
     Ok(Message {
@@ -159,17 +180,22 @@ pub(super) fn message(to: &Address, row: &SqliteRow) -> sqlx::Result<StoredMessa
     let due_at = columns.moment()?;
     let message = delivered(&mut columns)?;
     let (sent_at, wake_at) = (columns.moment()?, columns.moment()?);
-    Ok(StoredMessage { to: to.clone(), message, due_at, sent_at, wake_at })
+    let stored = StoredMessage { to: to.clone(), message, due_at, sent_at, wake_at };
+    Checksum::of_mail(&stored).verify(columns.checksum()?, "message", to).map_err(invalid)?;
+    Ok(stored)
 }
 
 /// A row of one dead letter.
 pub(super) fn dead_letter(mut columns: Columns<'_>) -> sqlx::Result<DeadLetter> {
-    Ok(DeadLetter {
+    let letter = DeadLetter {
         to: Address { actor_type: columns.actor_type()?, id: columns.actor_id()? },
         message: delivered(&mut columns)?,
         died_at: columns.moment()?,
         error: columns.text()?.to_owned(),
-    })
+    };
+    let checksum = Checksum::of_dead_letter(&letter);
+    checksum.verify(columns.checksum()?, "dead letter", &letter.to).map_err(invalid)?;
+    Ok(letter)
 }
 
 /// A row of the list of dead letters.
@@ -187,8 +213,12 @@ pub(super) fn dead_letter_summary(mut columns: Columns<'_>) -> sqlx::Result<Dead
     })
 }
 
-/// A row of what is kept under `key`.
-pub(super) fn idempotency(key: &IdempotencyKey, mut columns: Columns<'_>) -> sqlx::Result<IdempotencyRecord> {
+/// A row of what `owner` keeps under `key`.
+pub(super) fn idempotency(
+    owner: &Address,
+    key: &IdempotencyKey,
+    mut columns: Columns<'_>,
+) -> sqlx::Result<IdempotencyRecord> {
     let (request_digest, at) = (columns.digest()?, columns.moment()?);
     let (message_id, content_type, body) =
         (columns.optional_bytes()?, columns.optional_text()?, columns.optional_bytes()?);
@@ -214,20 +244,23 @@ pub(super) fn idempotency(key: &IdempotencyKey, mut columns: Columns<'_>) -> sql
         }
         _ => return Err(invalid(InvalidColumn("answer"))),
     };
-    Ok(IdempotencyRecord { key: key.clone(), request_digest, answer, at })
+    let record = IdempotencyRecord { key: key.clone(), request_digest, answer, at };
+    let checksum = Checksum::of_idempotency(owner, &record);
+    checksum.verify(columns.checksum()?, "answer", owner).map_err(invalid)?;
+    Ok(record)
 }
 
 /// The last of [`reminder_columns`].
-type ReminderNumbers = (String, i64, Option<i64>, Option<u32>, u64, u32, u32, u64);
+type ReminderNumbers = (String, i64, Option<i64>, Option<u32>, u64, u32, u32, u64, Option<i64>);
 
 /// A row that ends in [`reminder_columns`].
-pub(super) fn reminder(mut columns: Columns<'_>) -> sqlx::Result<Reminder> {
+pub(super) fn reminder(owner: &Address, mut columns: Columns<'_>) -> sqlx::Result<Reminder> {
     let name = Arc::from(columns.text()?);
     let payload = columns.payload()?;
     let firing_id = columns.message_id()?;
-    let (method, delay, period, repetitions, due_at, fired, attempt, wake_at): ReminderNumbers =
+    let (method, delay, period, repetitions, due_at, fired, attempt, wake_at, checksum): ReminderNumbers =
         serde_json::from_str(columns.text()?).map_err(invalid)?;
-    Ok(Reminder {
+    let reminder = Reminder {
         name,
         method: Method::new(&method).map_err(invalid)?,
         payload,
@@ -239,7 +272,9 @@ pub(super) fn reminder(mut columns: Columns<'_>) -> sqlx::Result<Reminder> {
         firing_id,
         attempt,
         wake_at: Timestamp::from_unix_ms(wake_at),
-    })
+    };
+    Checksum::of_reminder(owner, &reminder).verify(checksum, "reminder", owner).map_err(invalid)?;
+    Ok(reminder)
 }
 
 /// A row of one column that may be null.

@@ -1,11 +1,13 @@
 //! Actor types: which versions there are, deploying one, going back to another, what is set for a
 //! type, and taking a type away.
 
+use bytes::Bytes;
 use greenroom_core::store::{ActorTypeRecord, StoreResult, Undeployed, VersionRecord};
-use greenroom_core::{ActorType, ComponentInfo, FailPoint, Timestamp, TypeSettings};
+use greenroom_core::{ActorType, ComponentInfo, Digest, FailPoint, Timestamp, TypeSettings};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::rows::Columns;
+use super::rows::{self, Columns};
+use super::statement::Value;
 use super::{SqliteStore, query};
 
 /// Tables with rows of actors that count as something stored.
@@ -51,6 +53,11 @@ impl SqliteStore {
     pub(super) async fn list_types(&self) -> StoreResult<Vec<ActorTypeRecord>> {
         let found = self.rows(query::ACTOR_TYPES, []).await?;
         self.decoded(|| records(&found))
+    }
+
+    pub(super) async fn read_component(&self, digest: &Digest) -> StoreResult<Option<Bytes>> {
+        let found = self.rows(query::COMPONENT, [Value::from(&digest.as_bytes()[..])]).await?;
+        self.decoded(|| found.first().map(|row| rows::component(digest, Columns::from(row, 0))).transpose())
     }
 
     pub(super) async fn add_version(

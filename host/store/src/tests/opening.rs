@@ -7,6 +7,7 @@ use std::path::Path;
 use bytes::Bytes;
 use greenroom_core::Address;
 use greenroom_core::store::{Store, WriteSet};
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 
@@ -127,7 +128,40 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     change(directory.path(), row).await;
     let error = refused_untouched(directory.path()).await;
     assert!(matches!(error, OpenError::NewerSchema { found: 9001, .. }), "{error}");
-    assert!(error.to_string().contains("9001") && error.to_string().contains("up to 3;"), "{error}");
+    assert!(error.to_string().contains("9001") && error.to_string().contains("up to 4;"), "{error}");
+}
+
+#[tokio::test]
+async fn what_an_earlier_schema_holds_is_kept() {
+    let migrations: Migrator = sqlx::migrate!();
+    for newest in &migrations.migrations[..] {
+        let directory = tempfile::tempdir().unwrap();
+        let options =
+            SqliteConnectOptions::new().filename(directory.path().join(DATABASE)).create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        let known = migrations.iter().filter(|known| known.version <= newest.version).cloned().collect();
+        Migrator::with_migrations(known).run(&mut connection).await.unwrap();
+        for rows in [
+            "INSERT INTO state (actor_type, actor_id, key, value) VALUES ('task', 'a', 'key', x'6f6c64')",
+            "INSERT INTO mailbox (actor_type, actor_id, due_at, message_id, method, content_type, body, \
+             origin_kind, attempt, sent_at, wake_at) \
+             VALUES ('task', 'a', 0, zeroblob(16), 'update', '', x'73656e74', 0, 1, 5, 0)",
+        ] {
+            sqlx::query(rows).execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+
+        let store = open(directory.path()).await;
+        let address = Address::parse("task", "a").unwrap();
+        let old = store.state_value(&address, "key").await.unwrap();
+        assert_eq!(old.as_deref(), Some(&b"old"[..]), "schema {}", newest.version);
+        let mail = store.waiting_mail(&address, 9).await.unwrap();
+        assert_eq!(mail.len(), 1, "schema {}", newest.version);
+        assert_eq!(mail[0].message.payload.body, "sent");
+        store.commit(&[one_write("a")]).await.unwrap();
+        assert_eq!(store.load(&address, u64::MAX).await.unwrap().state_bytes, 503);
+        store.close().await;
+    }
 }
 
 #[tokio::test]
