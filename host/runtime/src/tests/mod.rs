@@ -1,5 +1,5 @@
-//! The runtime on a scripted sandbox, a model store and a simulated clock: every test runs in
-//! simulated time, and says in its name what must hold.
+//! The runtime on a scripted sandbox, a model store and a simulated clock: every test but that of
+//! [`threads`] runs in simulated time, and says in its name what must hold.
 
 mod dead_letters;
 mod gate;
@@ -12,6 +12,7 @@ mod scripted;
 mod settings;
 mod shares;
 mod simulation;
+mod threads;
 mod turns;
 mod undeploy;
 mod versions;
