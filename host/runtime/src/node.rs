@@ -376,16 +376,17 @@ impl Node {
     /// What can be asked of the actors of a type: what the active version says of itself.
     ///
     /// # Errors
-    /// `unknown-actor-type`; `activation-failed` when its code can't be prepared.
+    /// `unknown-actor-type`; `activation-failed` when its code can't be prepared; `version-conflict` when the
+    /// type changes at that moment.
     pub async fn describe(&self, actor_type: &ActorType) -> Result<Description, Error> {
         let version = self.dispatch.types.active(actor_type)?;
-        Ok(self.dispatch.types.behavior(&version).await?.describe())
+        Ok(self.dispatch.types.behavior(actor_type, &version).await?.describe())
     }
 
     /// The bytes that were uploaded.
     ///
     /// # Errors
-    /// `not-found` when there is no such version.
+    /// `not-found` when there is no such version; `version-conflict` when it goes at that moment.
     pub async fn component(&self, actor_type: &ActorType, version: u32) -> Result<Bytes, Error> {
         let view = self.actor_type(actor_type).await?;
         let Some(record) = view.versions.iter().find(|record| record.number == version) else {
@@ -393,7 +394,7 @@ impl Node {
             let text = format!("{actor_type} has no version {version}; its latest is {latest}");
             return Err(Error::new(Code::NotFound, text));
         };
-        self.dispatch.types.component(&record.component.digest).await
+        self.dispatch.types.component(actor_type, record).await
     }
 
     /// Whether it can take work.

@@ -92,7 +92,7 @@ impl Actor {
     }
 
     async fn behavior(&mut self, deadline: Instant) -> Result<Arc<dyn Behavior>, Error> {
-        within(deadline, self.dispatch.types.behavior(&self.version))
+        within(deadline, self.dispatch.types.behavior(&self.activation.address.actor_type, &self.version))
             .await
             .map_err(|_| timed_out(&self.activation.address, self.limits()))?
     }

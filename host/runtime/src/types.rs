@@ -12,7 +12,7 @@ use bytes::Bytes;
 use greenroom_core::sandbox::{Behavior, Environment, PrepareError, SandboxEngine};
 use greenroom_core::settings::SettingView;
 use greenroom_core::store::{ActorTypeRecord, Store, StoreError, StoreResult, VersionRecord};
-use greenroom_core::{ActorType, Clock, Code, Digest, Error, FailPoint, Limits, SettingsInForce};
+use greenroom_core::{ActorType, Clock, Code, Error, FailPoint, Limits, SettingsInForce};
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
@@ -113,10 +113,14 @@ impl Types {
     }
 
     /// The code of a version, prepared now if it was not before.
-    pub(crate) async fn behavior(&self, version: &Version) -> Result<Arc<dyn Behavior>, Error> {
+    pub(crate) async fn behavior(
+        &self,
+        actor_type: &ActorType,
+        version: &Version,
+    ) -> Result<Arc<dyn Behavior>, Error> {
         let prepared = version.behavior.get_or_try_init(|| async {
             let digest = version.record.component.digest;
-            let component = self.component(&digest).await?;
+            let component = self.component(actor_type, &version.record).await?;
             self.engine.prepare(component).await.map_err(|error| {
                 tracing::error!(%digest, %error, "a deployed component can't be prepared");
                 Error::new(
@@ -128,12 +132,23 @@ impl Types {
         prepared.await.cloned()
     }
 
-    /// The bytes of a component that is deployed.
-    pub(crate) async fn component(&self, digest: &Digest) -> Result<Bytes, Error> {
-        self.store.component(digest).await?.ok_or_else(|| {
-            tracing::error!(%digest, "a deployed component is missing in the store");
-            Error::new(Code::Internal, "the deployed component is missing; deploy it again")
-        })
+    /// The bytes of a version that was found deployed.
+    pub(crate) async fn component(
+        &self,
+        actor_type: &ActorType,
+        version: &VersionRecord,
+    ) -> Result<Bytes, Error> {
+        let digest = &version.component.digest;
+        if let Some(component) = self.store.component(digest).await? {
+            return Ok(component);
+        }
+        // It may have been taken away since it was found.
+        let record = self.record(actor_type).await?;
+        if record.version(version.number).is_none_or(|now| now.component.digest != *digest) {
+            return Err(changed_meanwhile(actor_type, version.number));
+        }
+        tracing::error!(%digest, "a deployed component is missing in the store");
+        Err(Error::new(Code::Internal, "the deployed component is missing; deploy it again"))
     }
 
     /// Checks and compiles a component and makes it the active version.
@@ -176,7 +191,7 @@ impl Types {
     pub(crate) async fn activate(&self, actor_type: &ActorType, number: u32) -> Result<(), Error> {
         let record = self.record(actor_type).await?;
         let Some(version) = record.version(number) else { return Err(no_version(&record, number)) };
-        let component = self.component(&version.component.digest).await?;
+        let component = self.component(actor_type, version).await?;
         let behavior = self.engine.prepare(component).await.map_err(|error| {
             tracing::error!(%actor_type, version = number, %error, "a version can't be prepared");
             Error::new(
@@ -188,10 +203,7 @@ impl Types {
         // Preparing takes a while, and the version may have gone, or be another one, since.
         let record = self.record(actor_type).await?;
         if record.version(number).is_none_or(|version| version.component.digest != behavior.info().digest) {
-            return Err(Error::new(
-                Code::VersionConflict,
-                format!("{actor_type} changed while version {number} was made ready; look at its versions"),
-            ));
+            return Err(changed_meanwhile(actor_type, number));
         }
         if record.active_version == number {
             self.follow(&record);
@@ -313,6 +325,13 @@ fn no_version(record: &ActorTypeRecord, number: u32) -> Error {
     Error::new(
         Code::NotFound,
         format!("{} has no version {number}; it has {} (versions_per_type)", record.name, kept.join(", ")),
+    )
+}
+
+fn changed_meanwhile(actor_type: &ActorType, number: u32) -> Error {
+    Error::new(
+        Code::VersionConflict,
+        format!("{actor_type} changed, and its version {number} is gone; look at its versions"),
     )
 }
 

@@ -315,6 +315,35 @@ async fn without_purge_too_nothing_is_stored_afterwards() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_looked_at_while_it_goes_is_no_failure_of_the_host() {
+    for (describes, anew) in [(true, false), (true, true), (false, false), (false, true)] {
+        let mut world = World::start().await;
+        // What nobody has asked for yet is not prepared; and the scheduler has looked at the store by then.
+        world.crash().await;
+        a_while().await;
+        // The last read is that of the component; before it, who fetches one reads which there are.
+        let reads = if describes { vec![slow()] } else { vec![Encounter::default(), slow()] };
+        meet(&world.store, Operation::Read, reads);
+        let node = world.node.clone();
+        let looking = tokio::spawn(async move {
+            if describes {
+                node.describe(&the_type()).await.map(drop)
+            } else {
+                node.component(&the_type(), 1).await.map(drop)
+            }
+        });
+        a_while().await;
+        world.node.undeploy(&the_type(), true).await.unwrap();
+        if anew {
+            let other = world.engine.add("other", script(toolbox));
+            world.node.deploy(&the_type(), other).await.unwrap();
+        }
+        let expected = if anew { Code::VersionConflict } else { Code::UnknownActorType };
+        assert_eq!(code(looking.await.unwrap()), expected, "describes {describes}, anew {anew}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_may_drain_while_a_type_goes() {
     let mut world = World::start().await;
     world.call("a", "append", "0").await.unwrap();
