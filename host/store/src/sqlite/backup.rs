@@ -246,7 +246,7 @@ impl DirectoryBackup {
     /// Begins one.
     ///
     /// # Errors
-    /// A host has the directory, or there is no sound database in it. Nothing was changed.
+    /// A host has the directory, or there is no sound and whole database in it. Nothing was changed.
     pub async fn begin(data_dir: &Path, options: &SqliteOptions) -> Result<Self, OpenError> {
         let database = data_dir.join(open::DATABASE_FILE);
         if open::bytes_of(&database)? == 0 {
@@ -254,6 +254,7 @@ impl DirectoryBackup {
             return Err(OpenError::Directory { path: database, source });
         }
         let lock = DirectoryLock::take(data_dir)?;
+        open::check_log(data_dir, &lock)?;
         inspect::inspect(&database, options, true).await?;
         let copy = Source::new(data_dir, options).copy().await.map_err(|error| match error {
             CopyError::NoRoom { .. } => OpenError::Full { path: data_dir.into(), detail: error.to_string() },

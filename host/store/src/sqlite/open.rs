@@ -182,10 +182,7 @@ pub(super) async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Ope
         }
         make_file(data_dir, &file)?;
     } else {
-        let log = data_dir.join(LOG_FILE);
-        if lock.log_was_in_use() && !log.exists() {
-            return Err(OpenError::LogMissing { path: log, lock: data_dir.join(LOCK_FILE) });
-        }
+        check_log(data_dir, &lock)?;
         inspect::inspect(&file, options, size <= options.checked_bytes_max).await?;
     }
 
@@ -206,6 +203,16 @@ pub(super) async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Ope
     sync_directory(data_dir)?;
     lock.log_is_in_use().map_err(|source| OpenError::Directory { path: data_dir.join(LOCK_FILE), source })?;
     Ok(Opened { writer, readers, lock })
+}
+
+/// Refuses a database whose log is gone although its last turns are in there. To be asked before SQLite looks at
+/// the database, for it makes a new log.
+pub(super) fn check_log(data_dir: &Path, lock: &DirectoryLock) -> Result<(), OpenError> {
+    let log = data_dir.join(LOG_FILE);
+    if lock.log_was_in_use() && !log.exists() {
+        return Err(OpenError::LogMissing { path: log, lock: data_dir.join(LOCK_FILE) });
+    }
+    Ok(())
 }
 
 pub(super) fn make_directory(data_dir: &Path) -> Result<(), OpenError> {

@@ -247,6 +247,29 @@ async fn a_newer_schema_is_refused_with_both_versions() {
 }
 
 #[tokio::test]
+async fn a_directory_without_the_log_of_a_host_that_was_killed_gives_no_backup() {
+    let (directory, image) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(directory.path()).await;
+    store.commit(&[write("a", "one")]).await.unwrap();
+    for name in ["greenroom.db", "greenroom.lock"] {
+        fs::copy(directory.path().join(name), image.path().join(name)).unwrap();
+    }
+    let options = SqliteOptions::default();
+    // Neither the first attempt makes a log that the second, or a host, would take for the lost one.
+    for _ in 0..2 {
+        let error = DirectoryBackup::begin(image.path(), &options).await.err().expect("it was begun");
+        assert!(matches!(error, OpenError::LogMissing { .. }), "{error}");
+    }
+    let error = SqliteStore::open(image.path(), &options).await.err().expect("it was opened");
+    assert!(matches!(error, OpenError::LogMissing { .. }), "{error}");
+    fs::copy(directory.path().join("greenroom.db-wal"), image.path().join("greenroom.db-wal")).unwrap();
+    let mut backup = DirectoryBackup::begin(image.path(), &options).await.unwrap();
+    let copy = directory.path().join("copy");
+    restore(&read_all(&mut backup).await[..], &copy).await.unwrap();
+    assert!(open(&copy).await.state_value(&task("a"), "key").await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_directory_that_no_host_uses_is_backed_up_as_it_is() {
     let root = tempfile::tempdir().unwrap();
     let data = root.path().join("data");
