@@ -7,18 +7,15 @@
 //! missing.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
+use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use rand::Rng as _;
 use rand::rngs::StdRng;
 
 use crate::config::Settings;
-use crate::guests;
+use crate::shim;
 
-const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/shim/disk.c");
 const SECTOR: usize = 512;
 /// Bytes of a record's head.
 const HEAD: usize = 24;
@@ -26,28 +23,9 @@ const HEAD: usize = 24;
 const FILES: [(u32, &str); 2] = [(1, "greenroom.db"), (2, "greenroom.db-wal")];
 const DIRECTORY: u32 = 3;
 
-/// The shim, which is compiled once for all tests of this program.
-fn shim() -> anyhow::Result<&'static Path> {
-    static SHIM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let compiled = SHIM.get_or_init(|| compile().map_err(|error| format!("{error:#}")));
-    compiled.as_deref().map_err(|error| anyhow::anyhow!("{error}"))
-}
-
-fn compile() -> anyhow::Result<PathBuf> {
-    // Other programs may be loading the one of an earlier run.
-    let library = guests::target_folder()?.join(format!("disk-shim-{}.so", std::process::id()));
-    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let mut command = Command::new(compiler);
-    command.args(["-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o"]).arg(&library).arg(SOURCE);
-    let output = command.args(["-ldl", "-lpthread"]).output().context("a C compiler is needed")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(library)
-}
-
 /// With a disk that a test can make fail by variables that the shim's source names.
 pub fn on_such_a_disk(settings: Settings, variables: &[(&str, &str)]) -> anyhow::Result<Settings> {
-    let preloaded = settings.variable("LD_PRELOAD", &shim()?.to_string_lossy());
-    Ok(variables.iter().fold(preloaded, |settings, (name, value)| settings.variable(name, value)))
+    shim::preload(settings, "disk", variables)
 }
 
 /// What was done to the files of a database since the host started.

@@ -7,6 +7,7 @@
 pub mod attack;
 pub mod checker;
 pub mod client;
+pub mod clock;
 pub mod config;
 pub mod crowd;
 pub mod disk;
@@ -20,5 +21,6 @@ pub mod load;
 pub mod process;
 pub mod script;
 mod shared_code;
+mod shim;
 pub mod statistics;
 pub mod wire;

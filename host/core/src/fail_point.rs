@@ -50,6 +50,12 @@ fail_points! {
     ActivateWritten = "activate::written",
     /// Another active version is stored, and no turn runs it yet.
     ActivateStored = "activate::stored",
+    /// Nobody reaches actors of a type any more that is undeployed, and all of it is stored.
+    UndeployClosed = "undeploy::closed",
+    /// All rows of a type are removed, and that is not committed.
+    UndeployWritten = "undeploy::written",
+    /// A type is gone from the store, and nobody knows.
+    UndeployStored = "undeploy::stored",
 
     /// An activation has read what its actor has stored, and has had no turn.
     ActivationLoaded = "activation::loaded",

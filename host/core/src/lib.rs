@@ -22,7 +22,7 @@ pub mod settings;
 pub mod store;
 
 pub use address::{ActorId, ActorType, Address, InvalidName, Method};
-pub use clock::{Clock, SystemClock, Timestamp};
+pub use clock::{Clock, SystemClock, Timeline, Timestamp};
 pub use component::{ComponentInfo, Digest};
 pub use error::{Code, Error, Retry, Source};
 pub use fail_point::FailPoint;

@@ -51,6 +51,15 @@ impl MessageId {
         self.0.as_bytes()
     }
 
+    /// When it was made, on its host's timeline, or later: no id says an earlier moment than one before it.
+    pub fn made_at(&self) -> Timestamp {
+        Timestamp::from_unix_ms((self.bits() >> 80) as u64)
+    }
+
+    fn bits(self) -> u128 {
+        u128::from_be_bytes(*self.as_bytes())
+    }
+
     /// An id read back from where it was kept.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         MessageId(uuid::Uuid::from_bytes(bytes))
@@ -114,9 +123,9 @@ impl MessageIdGenerator {
 
     fn with_chance(latest: Option<MessageId>, chance: StdRng) -> Self {
         let (ms, random) = latest.map_or((0, 0), |id| {
-            let bits = u128::from_be_bytes(*id.as_bytes());
+            let bits = id.bits();
             let random = (((bits >> 64) & 0xFFF) << 62) | (bits & ((1 << 62) - 1));
-            ((bits >> 80) as u64, random)
+            (id.made_at().unix_ms(), random)
         });
         MessageIdGenerator { latest: Mutex::new(Latest { ms, random, chance }) }
     }

@@ -196,7 +196,7 @@ pub struct RawAddress {
 #[async_trait]
 #[allow(missing_docs)] // the WIT says what each does
 pub trait TurnHost: Send + Sync {
-    /// The same all through a turn.
+    /// What the machine's clock says; the same all through a turn.
     fn now(&self) -> Timestamp;
 
     async fn state_get(&self, key: String) -> Result<Option<Bytes>, Error>;

@@ -353,7 +353,8 @@ impl Actor {
         Arc::new(Turn {
             dispatch: Arc::clone(&self.dispatch),
             me: self.activation.address.clone(),
-            now: self.dispatch.clock.now(),
+            began_at: self.dispatch.clock.now(),
+            now: self.dispatch.clock.wall(),
             deadline,
             depth,
             data: Arc::clone(&self.data),

@@ -76,6 +76,10 @@ impl Node {
     pub async fn start(parts: Parts, config: Config) -> Result<Node, Error> {
         let Parts { store, engine, clock, resident_bytes } = parts;
         let latest = store.latest_message_id().await?;
+        if let Some(latest) = latest {
+            // What is due was planned by then: no clock that was set back makes it wait for longer than it would have.
+            clock.not_before(latest.made_at());
+        }
         let Config { limits, environments, seed } = config;
         let types =
             Types::load(Arc::clone(&store), engine, Arc::clone(&clock), limits.clone(), environments).await?;

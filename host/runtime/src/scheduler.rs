@@ -26,6 +26,9 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// Shortest time between two passes, so that many small notes share one.
 const PASS_EVERY: Duration = Duration::from_millis(5);
 
+/// How far the machine's clock may be behind before people hear of it; a leap second is no news.
+const BEHIND_TOLD: Duration = Duration::from_secs(10);
+
 /// How long an actor that could not be woken is left alone.
 const AGAIN_AFTER_MS: u64 = 250;
 
@@ -61,11 +64,13 @@ impl Scheduler {
     }
 
     async fn make_passes(node: Weak<Dispatch>) {
+        let mut is_behind = false;
         loop {
             let Some(dispatch) = node.upgrade().filter(|dispatch| !dispatch.is_draining()) else { return };
             let scheduler = &dispatch.scheduler;
             let next = scheduler.noted_ms.load(Ordering::Relaxed);
             let now = dispatch.clock.now();
+            is_behind = tell_if_set_back(dispatch.clock.wall().until(now), is_behind);
             if next <= now.unix_ms() {
                 scheduler.noted_ms.store(u64::MAX, Ordering::Relaxed);
                 dispatch.wake_due(now).await;
@@ -81,6 +86,21 @@ impl Scheduler {
             }
         }
     }
+}
+
+/// Tells people when the machine's clock is behind the host's timeline, if it was not before; whether it is.
+fn tell_if_set_back(behind: Duration, was_behind: bool) -> bool {
+    let is_behind = behind > BEHIND_TOLD;
+    if is_behind && !was_behind {
+        tracing::warn!(
+            ?behind,
+            "the machine's clock was set back; what waits is not held up, but until that clock has caught up \
+             the host shows moments that are ahead of it"
+        );
+    } else if was_behind && !is_behind {
+        tracing::info!("the machine's clock has caught up");
+    }
+    is_behind
 }
 
 impl Dispatch {

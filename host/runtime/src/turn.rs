@@ -34,6 +34,9 @@ const SCHEDULE_NAME_BYTES_MAX: usize = 256;
 pub(crate) struct Turn {
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) me: Address,
+    /// When it began, on the host's timeline.
+    pub(crate) began_at: Timestamp,
+    /// What the machine's clock said then, for the guest.
     pub(crate) now: Timestamp,
     pub(crate) deadline: Instant,
     /// How many actors wait for this turn, one for the other.
@@ -152,7 +155,7 @@ impl Turn {
             ));
         }
         changes.spend(name.len() + payload.len(), limits.write_set_bytes)?;
-        let due_at = self.now.plus_ms(schedule.delay_ms());
+        let due_at = self.began_at.plus_ms(schedule.delay_ms());
         let name: Arc<str> = Arc::from(name);
         let reminder = Reminder {
             name: Arc::clone(&name),
@@ -161,7 +164,7 @@ impl Turn {
             schedule,
             due_at,
             fired: 0,
-            firing_id: self.dispatch.ids.next(self.now),
+            firing_id: self.dispatch.ids.next(self.began_at),
             attempt: 1,
             wake_at: due_at,
         };
@@ -217,7 +220,7 @@ impl Turn {
         // What the callee is told may depend on writes of turns before this one.
         self.gate.wait().await.map_err(CallFault::TurnFails)?;
         let message = Message {
-            id: self.dispatch.ids.next(self.now),
+            id: self.dispatch.ids.next(self.began_at),
             method,
             payload,
             origin: Origin::Actor(self.me.clone()),
@@ -246,13 +249,13 @@ impl Turn {
         }
         changes.spend(payload.len(), limits.write_set_bytes)?;
         let message = Message {
-            id: self.dispatch.ids.next(self.now),
+            id: self.dispatch.ids.next(self.began_at),
             method,
             payload,
             origin: Origin::Actor(self.me.clone()),
             attempt: 1,
         };
-        changes.sends.push(stored(to, message, self.now, delay_ms));
+        changes.sends.push(stored(to, message, self.began_at, delay_ms));
         Ok(())
     }
 
@@ -303,8 +306,7 @@ fn earlier(deadline: Instant) -> Instant {
 
 /// A message on its way to a durable mailbox.
 pub(crate) fn stored(to: Address, message: Message, now: Timestamp, delay_ms: u64) -> StoredMessage {
-    // Without delay a message is due whatever the clock says, so that a clock that is set back
-    // holds nothing up.
+    // Without delay a message is due whatever the clock says.
     let due_at = if delay_ms == 0 { Timestamp::EPOCH } else { now.plus_ms(delay_ms) };
     StoredMessage { to, message, due_at, sent_at: now, wake_at: due_at }
 }
@@ -447,7 +449,7 @@ impl TurnHost for Turn {
             }
         }
         let view = |reminder: Reminder| ReminderView {
-            due_in_ms: self.now.until(reminder.due_at).as_millis() as u64,
+            due_in_ms: self.began_at.until(reminder.due_at).as_millis() as u64,
             name: reminder.name,
             method: reminder.method,
             schedule: reminder.schedule,

@@ -11,11 +11,13 @@
 //!
 //! [`Committer::pause`]: crate::committer::Committer::pause
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use greenroom_core::store::{ActorTypeRecord, StoreError, StoreResult, Undeployed};
-use greenroom_core::{ActorType, Code, Error, Timestamp};
+use greenroom_core::{ActorType, Code, Error, FailPoint, Timestamp};
 
 use crate::dispatch::Dispatch;
 use crate::node::Node;
@@ -44,7 +46,10 @@ impl Dispatch {
     async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> Result<(), Error> {
         let _changing = self.types.changing().await;
         let before = self.types.active(actor_type).ok();
-        let error = match self.remove_type(actor_type, purge).await {
+        let removal = AssertUnwindSafe(self.remove_type(actor_type, purge)).catch_unwind().await;
+        // Then nobody knows how far it came.
+        let panicked = |_| Err(StoreError::Unknown("undeploying an actor type panicked".into()));
+        let error = match removal.unwrap_or_else(panicked) {
             Ok(Undeployed::Removed) => {
                 self.forget_backlog_of(actor_type);
                 tracing::info!(%actor_type, purge, "undeployed");
@@ -85,7 +90,10 @@ impl Dispatch {
             return Ok(Undeployed::InUse);
         }
         self.end_type(actor_type);
-        self.store.undeploy(actor_type, purge).await
+        FailPoint::UndeployClosed.reach();
+        let undeployed = self.store.undeploy(actor_type, purge).await;
+        FailPoint::UndeployStored.reach();
+        undeployed
     }
 
     async fn is_in_use(&self, actor_type: &ActorType) -> StoreResult<bool> {

@@ -9,7 +9,7 @@ use rand::Rng as _;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::{SPARE, Shared, Tokens, Versions, locked};
+use super::{DOOMED, Doomed, SPARE, Shared, Tokens, Versions, locked};
 use crate::client::{Client, Reply};
 use crate::script::{self, remind, send, set};
 
@@ -17,6 +17,8 @@ use crate::script::{self, remind, send, set};
 const AFTER_FAILURE: Duration = Duration::from_millis(20);
 /// Between two messages that never succeed: each waits for those before it.
 const BETWEEN_POISONS: Duration = Duration::from_millis(60);
+/// After every test.
+const FAR_MS: u64 = 3_600_000;
 /// Between two changes of the active version.
 const BETWEEN_DEPLOYMENTS: Duration = Duration::from_millis(30);
 
@@ -210,6 +212,46 @@ pub(super) async fn deploys(load: Arc<Shared>, component: Vec<u8>, seed: u64) {
 
 async fn activate(http: &Client, version: u32) -> anyhow::Result<Reply> {
     http.post(&format!("/v1/actor-types/{SPARE}/versions/{version}/activate"), "").await
+}
+
+/// Lets a type have something of everything, and takes it away while an actor of it is at work.
+pub(super) async fn undeploys(load: Arc<Shared>, component: Vec<u8>) {
+    for step in 0_u64.. {
+        if load.is_over() {
+            return;
+        }
+        let http = load.client();
+        let token = format!("doomed-{step}");
+        if acknowledged(http.deploy(DOOMED, component.clone()).await).await.is_none() {
+            return;
+        }
+        locked(&load.seen.doomed).asked = Some(token.clone());
+        let mail = json!({
+            "op": "send", "to": [DOOMED, "receiver"], "method": "append", "payload": token,
+            "delay_ms": FAR_MS,
+        });
+        let turn =
+            json!([set("kept", &token), remind("alarm", &json!({ "delay_ms": FAR_MS }), &token), mail]);
+        if acknowledged(http.call_json(DOOMED, "keeper", "run", &turn).await).await.is_none() {
+            return;
+        }
+        locked(&load.seen.doomed).kept = Some(token);
+        let worker = http.clone();
+        let at_work = tokio::spawn(async move {
+            let turn = json!([set("begun", ""), script::work(100), set("ended", "")]);
+            worker.call_json(DOOMED, "worker", "run", &turn).await
+        });
+        tokio::time::sleep(BETWEEN_DEPLOYMENTS).await;
+        locked(&load.seen.doomed).goes = true;
+        let gone = http.delete(&format!("/v1/actor-types/{DOOMED}?purge=true")).await;
+        // It is cut off, or was over before.
+        drop(at_work.await);
+        if acknowledged(gone).await.is_none() {
+            // Nobody knows whether it is gone.
+            return;
+        }
+        *locked(&load.seen.doomed) = Doomed::default();
+    }
 }
 
 /// The same behavior in bytes of its own: with a custom section at its end.

@@ -8,10 +8,11 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 
-use super::{SENDERS, SPARE, Seen, Tokens, Versions, locked};
+use super::{DOOMED, Doomed, SENDERS, SPARE, Seen, Tokens, Versions, locked};
 use crate::checker;
 use crate::client::Client;
 use crate::eventually::eventually;
+use crate::guests;
 use crate::history::History;
 use crate::script;
 
@@ -49,7 +50,8 @@ impl Seen {
             let list = script::list(host, &id).await?;
             ensure!(list == ["here"], "{id}: {list:?}");
         }
-        self.judge_versions(host).await
+        self.judge_versions(host).await?;
+        self.judge_doomed(host).await
     }
 
     async fn judge_told(&self, host: &Client) -> anyhow::Result<()> {
@@ -122,6 +124,43 @@ impl Seen {
         ensure!(echoed.status == 200, "{}", echoed.text());
         Ok(())
     }
+
+    /// A type that was asked to go is there with all that its actors have, or is gone with all of it.
+    async fn judge_doomed(&self, host: &Client) -> anyhow::Result<()> {
+        let Doomed { asked, kept, goes } = locked(&self.doomed).clone();
+        let is_there = host.get(&format!("/v1/actor-types/{DOOMED}")).await?.status == 200;
+        if !is_there {
+            ensure!(kept.is_none() || goes, "nobody asked it to go, and it is gone with {kept:?}");
+            // Whatever is left of it would now be its successor's. A panic may have left a deployment stored.
+            let deployed = host.deploy(DOOMED, guests::component("probe")?).await?;
+            ensure!(deployed.status < 300, "{}", deployed.text());
+        }
+        let keeper = format!("/v1/actors/{DOOMED}/keeper");
+        let state = host.get(&format!("{keeper}/-/state/kept")).await?;
+        let state = (state.status == 200).then(|| state.text());
+        let reminders = items(host, &format!("{keeper}/-/reminders")).await?;
+        let mail = items(host, &format!("/v1/actors/{DOOMED}/receiver/-/mailbox")).await?;
+        let whole = usize::from(state.is_some());
+        ensure!((reminders, mail) == (whole, whole), "{state:?}, {reminders} reminders, {mail} messages");
+        if is_there {
+            let may_be = [&asked, &kept].contains(&&state);
+            ensure!(may_be && (kept.is_none() || state == kept), "{state:?} of {asked:?}, {kept:?}");
+        } else {
+            let actors = items(host, &format!("/v1/actors?type={DOOMED}")).await?;
+            ensure!(actors == 0 && state.is_none(), "{actors} actors of a type that was gone");
+        }
+        Ok(())
+    }
+}
+
+/// How many a list has; none, where there is no such thing.
+async fn items(host: &Client, path: &str) -> anyhow::Result<usize> {
+    let reply = host.get(path).await?;
+    if reply.status == 404 {
+        return Ok(0);
+    }
+    let page: Value = reply.expect(200).json();
+    Ok(page["items"].as_array().context("no list")?.len())
 }
 
 async fn judge_history(id: &str, history: &History, host: &Client) -> anyhow::Result<()> {

@@ -1,6 +1,6 @@
 //! Clients of everything that must survive a crash, all at once, and what each of them saw: calls with and
 //! without idempotency keys, messages with and without a delay, turns that send and set reminders, messages
-//! that never succeed, actors that come and go, uploads and versions. [`Seen::judge`] says afterwards whether
+//! that never succeed, actors that come and go, uploads, versions and types that go. [`Seen::judge`] says afterwards whether
 //! anything acknowledged is lost, doubled or out of order.
 
 mod clients;
@@ -30,6 +30,9 @@ const STOP_PATIENCE: Duration = Duration::from_mins(1);
 /// The type that is deployed and rolled back meanwhile.
 const SPARE: &str = "spare";
 
+/// The type that is undeployed meanwhile, with all that its actors have, and deployed anew.
+const DOOMED: &str = "doomed";
+
 /// What a host needs to get through everything soon: it gives up and lets go early.
 pub fn settings() -> Settings {
     Settings::default()
@@ -57,6 +60,17 @@ struct Versions {
     latest: u32,
 }
 
+/// What the client saw that undeploys.
+#[derive(Clone, Debug, Default)]
+struct Doomed {
+    /// What an actor of the type was asked to keep, by each means there is.
+    asked: Option<String>,
+    /// The same, where that was acknowledged.
+    kept: Option<String>,
+    /// Whether the type was asked to go.
+    goes: bool,
+}
+
 /// What clients saw.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -68,6 +82,7 @@ pub struct Seen {
     poisoned: Mutex<Tokens>,
     brief: Mutex<Tokens>,
     versions: Mutex<Versions>,
+    doomed: Mutex<Doomed>,
 }
 
 /// What of it is asked.
@@ -75,7 +90,7 @@ pub struct Seen {
 pub enum Extent {
     /// What actors do.
     Actors,
-    /// The same, and components are uploaded and versions changed.
+    /// The same, and components are uploaded, versions changed and a type undeployed.
     Deployments,
 }
 
@@ -133,6 +148,8 @@ impl Load {
         if extent == Extent::Deployments {
             let component = crate::guests::component("typed")?;
             clients.push(tokio::spawn(clients::deploys(share(), component, seed)));
+            let component = crate::guests::component("probe")?;
+            clients.push(tokio::spawn(clients::undeploys(share(), component)));
         }
         Ok(Load { shared, clients })
     }

@@ -42,7 +42,7 @@ enum Way {
     Start,
     /// It is on the way of whatever the clients do.
     Work,
-    /// It is on the way when components are deployed and versions activated.
+    /// It is on the way when components are deployed, versions activated and types undeployed.
     Deployments,
     /// It is on the way of a host that is asked to stop.
     Stop,
@@ -57,7 +57,11 @@ fn way(point: FailPoint) -> (Way, u64) {
         P::UploadCompiled | P::UploadCached | P::UploadPrepared | P::UploadWritten | P::UploadStored => {
             (Way::Deployments, 3)
         }
-        P::ActivateWritten | P::ActivateStored => (Way::Deployments, 2),
+        P::ActivateWritten
+        | P::ActivateStored
+        | P::UndeployClosed
+        | P::UndeployWritten
+        | P::UndeployStored => (Way::Deployments, 2),
         P::DeadLetterMade => (Way::Work, 4),
         P::DeliveryFailed => (Way::Work, 8),
         P::StoreWritten | P::ActivationLeaving => (Way::Work, 20),

@@ -6,6 +6,7 @@ mod access;
 mod api;
 mod backup;
 mod cli;
+mod clock_faults;
 mod conformance;
 mod crash_image;
 mod crash_matrix;

@@ -79,18 +79,54 @@ async fn a_failing_firing_is_retried_then_becomes_a_dead_letter_and_the_reminder
     assert_eq!(world.call("a", "append", "alive").await.unwrap(), "alive");
 }
 
+const HOUR_MS: i64 = 3_600_000;
+const TEN_YEARS_MS: i64 = 10 * 365 * 24 * HOUR_MS;
+
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_neither_loses_nor_repeats_a_firing() {
     let world = World::start().await;
     world.call("a", "remind", "r 3600000 3600000 0 who").await.unwrap();
-    world.clock.shift(10 * 365 * 24 * 3_600_000);
+    world.machine.shift(TEN_YEARS_MS);
     seconds(3).await;
     assert_eq!(world.call("a", "list", "").await.unwrap(), "r#1");
-    world.clock.shift(-3_600_000);
+    world.machine.shift(-HOUR_MS);
     seconds(3).await;
     assert_eq!(world.call("a", "list", "").await.unwrap(), "r#1");
     world.send("a", "append", "sent", 0).await.unwrap();
     world.until_list("a", &["r#1", "sent"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_holds_up_nothing_that_is_due() {
+    for back_ms in [HOUR_MS, TEN_YEARS_MS] {
+        let world = World::start().await;
+        world.call("a", "remind", "r 10000 10000 0 who").await.unwrap();
+        world.machine.shift(-back_ms);
+        world.call("a", "remind", "new 5000 0 0 who").await.unwrap();
+        world.send("a", "append", "sent", 7_000).await.unwrap();
+        seconds(4).await;
+        assert_eq!(world.call("a", "list", "").await.unwrap(), "");
+        seconds(27).await;
+        assert_eq!(world.call("a", "list", "").await.unwrap(), "new#1 sent r#1 r#1 r#1", "{back_ms}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_while_the_host_is_down_holds_up_nothing_that_is_due() {
+    for back_ms in [HOUR_MS, TEN_YEARS_MS] {
+        let mut world = World::start().await;
+        world.call("a", "remind", "r 10000 10000 0 who").await.unwrap();
+        world.send("a", "append", "sent", 7_000).await.unwrap();
+        seconds(12).await;
+        assert_eq!(world.call("a", "list", "").await.unwrap(), "sent r#1");
+        world.machine.shift(-back_ms);
+        for firings in 2..4 {
+            world.crash().await;
+            seconds(11).await;
+            let list = world.call("a", "list", "").await.unwrap();
+            assert_eq!(list, format!("sent{}", " r#1".repeat(firings)), "{back_ms}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use greenroom_core::store::{Store as _, StoreError};
@@ -246,6 +246,20 @@ async fn only_the_turn_that_sent_is_refused_not_those_before_it() {
     assert_eq!(code(sends.await.unwrap()), Code::UnknownActorType);
     assert_eq!(code(after.await.unwrap()), Code::UnknownActorType);
     assert_eq!(ask("append", "4").await.unwrap().unwrap(), "1 4");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_panics_leaves_no_type_that_is_stored_and_out_of_reach() {
+    let world = World::start().await;
+    world.call("a", "append", "0").await.unwrap();
+    let has_panicked = AtomicBool::new(false);
+    world.store.set_encounters(Arc::new(move |operation| {
+        assert!(operation != Operation::Change || has_panicked.swap(true, Ordering::Relaxed), "as planned");
+        Encounter::default()
+    }));
+    assert_eq!(code(world.undeploy(true).await), Error::from(StoreError::Unknown(String::new())).code);
+    assert_eq!(world.call("a", "list", "").await.unwrap(), "0");
+    world.undeploy(true).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

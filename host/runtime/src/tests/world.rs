@@ -9,7 +9,7 @@ use greenroom_core::sandbox::RawAddress;
 use greenroom_core::store::DeadLetterSummary;
 use greenroom_core::{
     ActorType, Address, Clock, Error, ErrorCode, Failure, IdempotencyKey, Limits, MessageId, Method, Payload,
-    Timestamp,
+    Timeline, Timestamp,
 };
 use greenroom_store::ModelStore;
 use tokio::time::Instant;
@@ -17,8 +17,8 @@ use tokio::time::Instant;
 use super::scripted::{Answer, Scene, Script, ScriptedEngine, script};
 use crate::{Config, DeadLetterQuery, Node, Once, Parts};
 
-/// Wall-clock time that runs with tokio's (paused) clock, and can be set by hand.
-pub(crate) struct SimulatedClock {
+/// A machine whose monotonic clock is tokio's (paused) one, and whose wall clock can be set by hand.
+pub(crate) struct Machine {
     started: Instant,
     shift_ms: AtomicI64,
 }
@@ -26,22 +26,49 @@ pub(crate) struct SimulatedClock {
 /// A day in 2033.
 const STARTED_MS: u64 = 2_000_000_000_000;
 
-impl SimulatedClock {
+impl Machine {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(SimulatedClock { started: Instant::now(), shift_ms: AtomicI64::new(0) })
+        Arc::new(Machine { started: Instant::now(), shift_ms: AtomicI64::new(0) })
     }
 
+    /// Sets the wall clock forward or back.
     pub(crate) fn shift(&self, ms: i64) {
         self.shift_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    fn wall(&self) -> Timestamp {
+        let elapsed = self.started.elapsed().as_millis() as u64;
+        Timestamp::from_unix_ms(
+            (STARTED_MS + elapsed).saturating_add_signed(self.shift_ms.load(Ordering::Relaxed)),
+        )
+    }
+}
+
+/// The clock of one process on such a machine: another process has its own.
+pub(crate) struct SimulatedClock {
+    machine: Arc<Machine>,
+    timeline: Timeline,
+    began: Instant,
+}
+
+impl SimulatedClock {
+    pub(crate) fn of(machine: &Arc<Machine>) -> Arc<Self> {
+        let (machine, timeline) = (Arc::clone(machine), Timeline::default());
+        Arc::new(SimulatedClock { machine, timeline, began: Instant::now() })
     }
 }
 
 impl Clock for SimulatedClock {
     fn now(&self) -> Timestamp {
-        let elapsed = self.started.elapsed().as_millis() as u64;
-        Timestamp::from_unix_ms(
-            (STARTED_MS + elapsed).saturating_add_signed(self.shift_ms.load(Ordering::Relaxed)),
-        )
+        self.timeline.now(self.wall(), self.began.elapsed())
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.machine.wall()
+    }
+
+    fn not_before(&self, at: Timestamp) {
+        self.timeline.not_before(at, self.began.elapsed());
     }
 }
 
@@ -50,7 +77,7 @@ pub(crate) struct World {
     pub(crate) node: Node,
     pub(crate) store: ModelStore,
     pub(crate) engine: ScriptedEngine,
-    pub(crate) clock: Arc<SimulatedClock>,
+    pub(crate) machine: Arc<Machine>,
     pub(crate) limits: Limits,
 }
 
@@ -65,18 +92,18 @@ impl World {
     }
 
     pub(crate) async fn with(limits: Limits, script: Script) -> World {
-        let (store, engine, clock) = (ModelStore::new(), ScriptedEngine::default(), SimulatedClock::new());
+        let (store, engine, machine) = (ModelStore::new(), ScriptedEngine::default(), Machine::new());
         let component = engine.add("first", script);
-        let node = start_node(&store, &engine, &clock, &limits).await;
+        let node = start_node(&store, &engine, &machine, &limits).await;
         node.deploy(&ActorType::new("t").unwrap(), component).await.unwrap();
-        World { node, store, engine, clock, limits }
+        World { node, store, engine, machine, limits }
     }
 
     /// Another node over the same store, as after a crash: whatever the old one still does, its
     /// commits fail.
     pub(crate) async fn crash(&mut self) {
         self.store = self.store.crash();
-        self.node = start_node(&self.store, &self.engine, &self.clock, &self.limits).await;
+        self.node = start_node(&self.store, &self.engine, &self.machine, &self.limits).await;
     }
 
     pub(crate) async fn call(&self, id: &str, method: &str, body: &str) -> Result<String, Error> {
@@ -166,13 +193,13 @@ pub(crate) async fn call_once(node: &Node, id: &str, method: &str, body: &str, k
 async fn start_node(
     store: &ModelStore,
     engine: &ScriptedEngine,
-    clock: &Arc<SimulatedClock>,
+    machine: &Arc<Machine>,
     limits: &Limits,
 ) -> Node {
     let parts = Parts {
         store: Arc::new(store.clone()),
         engine: Arc::new(engine.clone()),
-        clock: Arc::clone(clock) as _,
+        clock: SimulatedClock::of(machine),
         resident_bytes: Arc::new(|| 0),
     };
     Node::start(parts, Config { limits: limits.clone(), ..Config::default() }).await.unwrap()

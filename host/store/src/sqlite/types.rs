@@ -196,6 +196,7 @@ async fn undeploy(connection: &mut SqliteConnection, name: String, purge: bool) 
     for text in purged.iter().chain(&REMOVE_TYPE) {
         sqlx::query(*text).bind(&name).execute(&mut *connection).await?;
     }
+    FailPoint::UndeployWritten.reach();
     sqlx::query("COMMIT").execute(connection).await?;
     Ok(Undeployed::Removed)
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_core::CallError;
 use greenroom_core::sandbox::{RawAddress, RawSchedule, Trap};
+use greenroom_core::{CallError, Clock};
 
 use super::faults::Weather;
 use super::history::{Began, CallEnd, Event, Recorder, TurnEnd};
@@ -24,6 +24,7 @@ pub(super) struct Stage {
     pub(super) programs: Arc<BTreeMap<String, Program>>,
     pub(super) recorder: Recorder,
     pub(super) weather: Weather,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) process: u32,
 }
 
@@ -79,7 +80,7 @@ async fn run(stage: Stage, version: u32, scene: Scene) -> Answer {
         attempt: scene.message.attempt,
         version,
         memory,
-        now: scene.host.now(),
+        now: stage.clock.now(),
     };
     let number = stage.recorder.number();
     stage.recorder.note(stage.process, Event::TurnBegan { turn: number, began });

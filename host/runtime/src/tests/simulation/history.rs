@@ -58,7 +58,7 @@ pub(super) enum Event {
         call: u32,
         end: CallEnd,
     },
-    /// A batch of turns was committed, at that time of the wall clock.
+    /// A batch of turns was committed, at that moment of the host's timeline.
     Committed {
         at: Timestamp,
         batch: Vec<WriteSet>,
@@ -101,7 +101,7 @@ pub(super) struct Began {
     pub(super) version: u32,
     /// How many turns its sandbox has run before.
     pub(super) memory: u64,
-    /// The time of the turn.
+    /// When that was, on the host's timeline.
     pub(super) now: Timestamp,
 }
 

@@ -211,17 +211,6 @@ impl Plan {
             Ask::RetryLetter | Ask::RemoveLetter | Ask::Undeploy { .. } => "",
         }
     }
-
-    /// The farthest that the wall clock is ever ahead.
-    pub(super) fn highest_shift_ms(&self) -> i64 {
-        let shifts = self.steps.iter().scan(0, |sum, (step, _)| {
-            if let Step::ShiftClock { ms } = step {
-                *sum += ms;
-            }
-            Some(*sum)
-        });
-        shifts.max().unwrap_or(0).max(0)
-    }
 }
 
 struct Planner {

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use greenroom_core::idempotency::is_answer;
 use greenroom_core::store::Store as _;
-use greenroom_core::{ActorType, Clock, Code, Digest, Error, IdempotencyKey, Method, Schedule, Timestamp};
+use greenroom_core::{ActorType, Clock as _, Code, Digest, Error, IdempotencyKey, Method, Schedule};
 use greenroom_store::{Change, ModelStore};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
@@ -20,7 +20,7 @@ use super::history::{Event, History, Recorder};
 use super::plan::{ACTORS, Ask, Plan, Step, Times, VERSIONS};
 use crate::dispatch::Dispatch;
 use crate::tests::scripted::ScriptedEngine;
-use crate::tests::world::{SimulatedClock, actor, text};
+use crate::tests::world::{Machine, SimulatedClock, actor, text};
 use crate::{Config, DeadLetterQuery, Node, Once, Parts};
 
 /// How often a client with a key tries.
@@ -28,19 +28,6 @@ const TRIES: usize = 12;
 
 /// How long everything that is stored may take, at most, when nothing goes wrong any more.
 const QUIET_MAX: Duration = Duration::from_mins(5);
-
-/// The clock as one process knows it: it stands still while the machine's runs behind.
-struct ProcessClock {
-    machine: Arc<SimulatedClock>,
-    latest_ms: AtomicU64,
-}
-
-impl Clock for ProcessClock {
-    fn now(&self) -> Timestamp {
-        let now = self.machine.now().unix_ms();
-        Timestamp::from_unix_ms(now.max(self.latest_ms.fetch_max(now, Ordering::Relaxed)))
-    }
-}
 
 /// The process that runs.
 #[derive(Clone)]
@@ -57,19 +44,18 @@ struct Simulation<'a> {
     plan: &'a Plan,
     recorder: Recorder,
     weather: Weather,
-    machine: Arc<SimulatedClock>,
+    machine: Arc<Machine>,
     store: ModelStore,
     door: Door,
     clients: Vec<JoinHandle<()>>,
     ended: Vec<Weak<Dispatch>>,
-    shift_ms: i64,
 }
 
 /// What happens when that plan is carried out.
 pub(super) async fn history(plan: &Plan, seed: u64) -> History {
     let recorder = Recorder::new();
     let weather = Weather::new(seed);
-    let (machine, store) = (SimulatedClock::new(), ModelStore::new());
+    let (machine, store) = (Machine::new(), ModelStore::new());
     let process = start(plan, &recorder, &weather, &machine, &store).await;
     let mut simulation = Simulation {
         plan,
@@ -80,7 +66,6 @@ pub(super) async fn history(plan: &Plan, seed: u64) -> History {
         door: Arc::new(Mutex::new(process)),
         clients: Vec::new(),
         ended: Vec::new(),
-        shift_ms: 0,
     };
     simulation.deploy(1).await;
     for (step, pause) in &plan.steps {
@@ -98,15 +83,16 @@ async fn start(
     plan: &Plan,
     recorder: &Recorder,
     weather: &Weather,
-    machine: &Arc<SimulatedClock>,
+    machine: &Arc<Machine>,
     store: &ModelStore,
 ) -> Process {
     let number = recorder.process();
-    let clock = Arc::new(ProcessClock { machine: Arc::clone(machine), latest_ms: AtomicU64::new(0) });
+    let clock = SimulatedClock::of(machine);
     let stage = Stage {
         programs: Arc::new(plan.programs.clone()),
         recorder: recorder.clone(),
         weather: weather.clone(),
+        clock: Arc::clone(&clock) as _,
         process: number,
     };
     let engine = ScriptedEngine::default();
@@ -205,7 +191,6 @@ impl Simulation<'_> {
             }
             Step::ShiftClock { ms } => {
                 self.machine.shift(*ms);
-                self.shift_ms += ms;
             }
             Step::Weather { faults } => self.weather.set_faults(*faults),
         }
@@ -297,9 +282,6 @@ impl Simulation<'_> {
     /// Lets everything that is asked or stored come to its end, and looks at what is left.
     async fn calm_down(&mut self) {
         self.weather.set_faults(0.0);
-        // The machine's clock catches up with whatever it said before.
-        let highest: i64 = self.plan.highest_shift_ms();
-        self.machine.shift(highest - self.shift_ms);
         // Whatever is under way may still break it.
         if tokio::time::timeout(Duration::from_millis(200), self.node().broken()).await.is_ok() {
             self.restart().await;
