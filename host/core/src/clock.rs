@@ -86,7 +86,10 @@ impl Timeline {
     /// From here on it is no earlier than `at`; the process runs since `elapsed`.
     pub fn not_before(&self, at: Timestamp, elapsed: Duration) {
         let began = at.unix_ms().saturating_sub(whole_ms(elapsed));
-        self.began_ms.fetch_max(began, Ordering::Relaxed);
+        // Only looked at, unless there is news: every turn asks, on every thread.
+        if began > self.began_ms.load(Ordering::Relaxed) {
+            self.began_ms.fetch_max(began, Ordering::Relaxed);
+        }
     }
 }
 

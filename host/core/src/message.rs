@@ -11,6 +11,9 @@ use rand::{Rng as _, SeedableRng as _};
 use crate::address::{Address, Method};
 use crate::clock::Timestamp;
 
+/// Longest media type of a payload, in bytes.
+pub const MEDIA_TYPE_BYTES_MAX: usize = 1_024;
+
 /// What a message or a reply carries. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Payload {
@@ -29,7 +32,7 @@ impl Payload {
         Payload { content_type: Arc::from(content_type), body: body.into() }
     }
 
-    /// Bytes of media type and body together, the figure that limits apply to.
+    /// Bytes of media type and body together: what it takes of rooms that several payloads share.
     pub fn len(&self) -> usize {
         self.content_type.len() + self.body.len()
     }

@@ -93,10 +93,8 @@ where
     let delivery = delivery(&parts)?;
     let key = idempotency::key(&parts.headers)?;
     let given_type = content_type(&parts.headers)?;
-    // The limit counts the media type with the body.
-    let type_bytes = given_type.unwrap_or(UNTYPED).len();
-    let bytes = api.limits().payload_bytes.saturating_sub(type_bytes);
-    let received = api.bodies.read(body, Limit { bytes, name: "payload_bytes" }).await?;
+    let limit = Limit { bytes: api.limits().payload_bytes, name: "payload_bytes" };
+    let received = api.bodies.read(body, limit).await?;
     let payload = match given_type {
         Some(given_type) => Payload::new(given_type, received.bytes),
         None if received.bytes.is_empty() => Payload::new("", received.bytes),

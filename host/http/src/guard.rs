@@ -105,7 +105,13 @@ fn bearer(request: &Parts) -> Option<&[u8]> {
 
 fn check_local(request: &Parts) -> Result<(), Problem> {
     let hosts = request.headers.get_all(HOST).iter().map(|value| value.to_str().ok());
-    for host in hosts.chain(request.uri.authority().map(|authority| Some(authority.as_str()))) {
+    let mut hosts = hosts.chain(request.uri.authority().map(|authority| Some(authority.as_str()))).peekable();
+    if hosts.peek().is_none() {
+        return Err(Problem::invalid_request(
+            "the request has no `Host`, which HTTP/1.1 asks for (RFC 9112)",
+        ));
+    }
+    for host in hosts {
         if !host.is_some_and(names_this_machine) {
             return Err(Problem::new(
                 Code::Forbidden,
@@ -213,6 +219,13 @@ mod tests {
         }
         assert_eq!(check(&[], "http://example.com/v1/node", &[("host", "localhost")]), Err(Code::Forbidden));
         assert_eq!(check(&[], "/healthz", &[("host", "probe.internal")]), Ok(()));
+    }
+
+    #[test]
+    fn without_tokens_a_request_that_names_no_host_is_refused() {
+        assert_eq!(check(&[], "/v1/node", &[]), Err(Code::InvalidRequest));
+        assert_eq!(check(&[], "http://localhost/v1/node", &[]), Ok(()));
+        assert_eq!(check(&[], "/healthz", &[]), Ok(()));
     }
 
     #[test]

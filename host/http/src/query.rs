@@ -3,6 +3,7 @@
 
 use axum::extract::Query;
 use http::Uri;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
@@ -16,6 +17,10 @@ const LIMIT_MAX: usize = 1_000;
 
 /// Parses the query into `T`, whose fields are the parameters that the route knows.
 pub(crate) fn parse<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    // What follows would put something else in the place of such bytes, and answer another question.
+    if percent_decode_str(uri.query().unwrap_or_default()).decode_utf8().is_err() {
+        return Err(Problem::invalid_request("the query is not UTF-8 once decoded"));
+    }
     Query::<T>::try_from_uri(uri).map(|Query(query)| query).map_err(|error| {
         let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
         Problem::invalid_request(format!("the query is not valid: {reason}"))
@@ -103,6 +108,8 @@ mod tests {
             ("limit=many", "limit"),
             ("limit=1&limit=2", "limit"),
             ("limit=-1", "limit"),
+            ("prefix=%ff", "UTF-8"),
+            ("prefix=%c3&limit=1", "UTF-8"),
         ] {
             let detail = parsed(query).unwrap_err();
             assert!(detail.contains(named), "{query}: {detail}");

@@ -107,6 +107,9 @@ fn parse(body: &[u8]) -> Result<(Schedule, Method, Payload), Problem> {
         #[serde(borrow)]
         payload: Option<&'a serde_json::value::RawValue>,
     }
+    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err(Problem::invalid_request("the reminder is not valid: it is a JSON object"));
+    }
     let asked: Asked<'_> = serde_json::from_slice(body)
         .map_err(|error| Problem::invalid_request(format!("the reminder is not valid: {error}")))?;
     let schedule = Schedule::new(asked.delay_ms, asked.period_ms, asked.repetitions)
@@ -140,7 +143,8 @@ mod tests {
     fn a_reminder_that_is_not_one_is_refused_with_the_reason() {
         for (body, reason) in [
             ("", "EOF"),
-            ("[]", "the reminder is not valid"),
+            ("[]", "it is a JSON object"),
+            (r#"["tick",100,null,null,null]"#, "it is a JSON object"),
             (r#"{"delay_ms":0}"#, "method"),
             (r#"{"method":"1","delay_ms":0}"#, "beginning with a letter"),
             (r#"{"method":"a"}"#, "delay_ms"),

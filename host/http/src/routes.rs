@@ -1,11 +1,12 @@
 //! Every route of the API. What is not here is `not-found`; a method that is not here is
 //! `method-not-allowed`, with the ones that are in `Allow`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use greenroom_core::{Code, Limits};
 use greenroom_runtime::Node;
 use http::{Method, Request, Uri};
@@ -39,6 +40,8 @@ pub(crate) struct Api {
     pub(crate) about: About,
     /// When it began to serve.
     pub(crate) started: Instant,
+    /// The OpenAPI document, once somebody has asked for it.
+    pub(crate) description: OnceLock<Bytes>,
 }
 
 impl Api {
@@ -50,6 +53,7 @@ impl Api {
             backups: Pace::new(bounds),
             about,
             started: Instant::now(),
+            description: OnceLock::new(),
         }
     }
 

@@ -19,7 +19,8 @@ use crate::routes::{Answer, Api};
 use crate::view::{self, Settings};
 
 /// Largest patch; the largest that can be valid is about as much.
-const PATCH_LIMIT: Limit = Limit { bytes: 64 << 10, name: "settings_patch_bytes" };
+const SETTINGS_PATCH_BYTES: usize = 64 << 10;
+const PATCH_LIMIT: Limit = Limit { bytes: SETTINGS_PATCH_BYTES, name: "SETTINGS_PATCH_BYTES" };
 
 /// The media types of a patch.
 const MEDIA_TYPES: [&str; 2] = ["application/merge-patch+json", "application/json"];

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use greenroom_core::message::MEDIA_TYPE_BYTES_MAX;
 use greenroom_core::sandbox::{LogLevel, RawAddress, RawSchedule, ReminderView, TurnHost};
 use greenroom_core::store::{Reminder, StoredMessage};
 use greenroom_core::{
@@ -323,9 +324,13 @@ fn check_name(what: &str, name: &str) -> Result<(), Refusal> {
 
 /// Checks a payload against the limit on it.
 pub(crate) fn check_payload(payload: &Payload, payload_bytes: usize) -> Result<(), Refusal> {
-    if payload.len() > payload_bytes {
-        let text =
-            format!("a payload has at most {payload_bytes} bytes (payload_bytes), not {}", payload.len());
+    let (body, media_type) = (payload.body.len(), payload.content_type.len());
+    if body > payload_bytes {
+        let text = format!("a payload has at most {payload_bytes} bytes (payload_bytes), not {body}");
+        return Err(Refusal::new(Code::PayloadTooLarge, text));
+    }
+    if media_type > MEDIA_TYPE_BYTES_MAX {
+        let text = format!("a media type has at most {MEDIA_TYPE_BYTES_MAX} bytes, not {media_type}");
         return Err(Refusal::new(Code::PayloadTooLarge, text));
     }
     Ok(())

@@ -3,6 +3,7 @@
 use greenroom_tests::config::Settings;
 use greenroom_tests::host::Host;
 use greenroom_tests::script::{self, call, fill, get, remind, send_many, set, work};
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::until_begun;
@@ -36,11 +37,15 @@ async fn a_full_mailbox_refuses_and_says_when_to_come_again() -> anyhow::Result<
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_are_bounded_both_ways() -> anyhow::Result<()> {
     let host = Host::with_probe(Settings::default().limit("payload_bytes", "100 KiB")).await?;
-    let fits = "x".repeat(99 << 10);
+    let fits = "x".repeat(100 << 10);
     assert_eq!(host.call("probe", "a", "echo", fits.clone()).await?.expect(200).text(), fits);
-    let problem =
-        host.call("probe", "a", "echo", "x".repeat(101 << 10)).await?.refused(413, "payload-too-large");
-    assert!(problem.detail.contains("payload_bytes"), "{}", problem.detail);
+    let problem = host.call("probe", "a", "echo", fits + "x").await?.refused(413, "payload-too-large");
+    assert!(problem.detail.contains("payload_bytes allows: 102400 bytes"), "{}", problem.detail);
+    for (length, status) in [(1_024, 200), (1_025, 413)] {
+        let headers = [("content-type", &*format!("text/{}", "x".repeat(length - 5)))];
+        let reply = host.send_request(Method::POST, "/v1/actors/probe/a/echo", &headers, "x").await?;
+        assert_eq!(reply.status, status, "{}", reply.text());
+    }
 
     let big = json!([set("kept", "no"), { "op": "big", "bytes": 200 << 10 }]);
     let reply = script::run(&host, "a", big).await?;

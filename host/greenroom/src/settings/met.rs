@@ -138,6 +138,24 @@ const fn fixed(file: &'static str, name: &'static str, bounds: &'static str, met
 const FIXED: &[Fixed] = &[
     fixed("core/src/address.rs", "ACTOR_ID_BYTES_MAX", "Bytes of an actor id.", "400 `invalid-path`"),
     fixed(
+        "core/src/message.rs",
+        "MEDIA_TYPE_BYTES_MAX",
+        "Bytes of the media type of a message or a reply.",
+        "413 `payload-too-large`; a guest: as of `limits.payload_bytes`",
+    ),
+    fixed(
+        "core/src/schedule.rs",
+        "PERIOD_MIN_MS",
+        "Milliseconds between two firings of a reminder or a timer, at least.",
+        "400 `invalid-request`; a guest: `limit-exceeded`",
+    ),
+    fixed(
+        "http/src/type_settings.rs",
+        "SETTINGS_PATCH_BYTES",
+        "Bytes of a change of an actor type's settings.",
+        "413 `payload-too-large`",
+    ),
+    fixed(
         "core/src/settings.rs",
         "ENVIRONMENT_VARIABLES_MAX",
         "Environment variables set for one actor type.",

@@ -3,10 +3,12 @@
 //!
 //! The router is made of the same descriptions (`routes::described`), so no route can lack one.
 
-use std::sync::LazyLock;
+use std::sync::Arc;
 
+use axum::extract::State;
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
+use greenroom_core::Limits;
 use http::Uri;
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
@@ -14,7 +16,7 @@ use utoipa::openapi::OpenApi;
 
 use super::{refusals, schemas};
 use crate::query;
-use crate::routes::{self, Answer};
+use crate::routes::{self, Answer, Api};
 
 const ABOUT: &str = "Virtual actors: every `/v1/actors/{type}/{id}/{method}` is a durable, single-threaded, sandboxed \
                      entity.\n\nEvery answer above 399 is a problem document (RFC 9457), but for what is refused before \
@@ -22,9 +24,6 @@ const ABOUT: &str = "Virtual actors: every `/v1/actors/{type}/{id}/{method}` is 
                      that is not here is `not-found`; a method that is not here is `method-not-allowed`. A parameter of \
                      the query that is not here is refused.\n\nOn a host with tokens each operation needs one, but \
                      those that say otherwise.";
-
-static DOCUMENT: LazyLock<Bytes> =
-    LazyLock::new(|| Bytes::from(document(routes::described().into_openapi()).to_string()));
 
 /// Describes the whole API as OpenAPI
 #[utoipa::path(
@@ -34,13 +33,15 @@ static DOCUMENT: LazyLock<Bytes> =
     tag = "Host",
     responses((status = 200, description = "This document", body = Object)),
 )]
-pub(crate) async fn describe(uri: Uri) -> Answer {
+pub(crate) async fn describe(State(api): State<Arc<Api>>, uri: Uri) -> Answer {
     query::none(&uri)?;
-    Ok(([(CONTENT_TYPE, "application/json")], DOCUMENT.clone()).into_response())
+    let made = || Bytes::from(document(routes::described().into_openapi(), api.limits()).to_string());
+    let document = api.description.get_or_init(made).clone();
+    Ok(([(CONTENT_TYPE, "application/json")], document).into_response())
 }
 
-/// The document, made of what handlers say of themselves.
-fn document(described: OpenApi) -> Value {
+/// The document of a host with those limits, made of what handlers say of themselves.
+fn document(described: OpenApi, limits: &Limits) -> Value {
     let mut document = serde_json::to_value(described).unwrap_or_default();
     document["info"] = json!({
         "title": "Greenroom",
@@ -58,7 +59,7 @@ fn document(described: OpenApi) -> Value {
         }
     }
     let components = &mut document["components"];
-    members(&mut components["schemas"]).extend(schemas::all());
+    members(&mut components["schemas"]).extend(schemas::all(limits));
     components["parameters"] = schemas::parameters();
     components["securitySchemes"] = json!({"token": {
         "type": "http",
@@ -125,7 +126,7 @@ mod tests {
     use std::path::Path;
 
     fn whole() -> Value {
-        serde_json::from_slice(&DOCUMENT).unwrap()
+        document(routes::described().into_openapi(), &Limits::default())
     }
 
     /// All references within the document.
@@ -190,6 +191,14 @@ mod tests {
         ids.sort_unstable();
         rows.sort_unstable();
         assert_eq!(ids, rows);
+    }
+
+    #[test]
+    fn a_limit_of_a_type_goes_up_to_that_of_the_host() {
+        let limits = Limits { payload_bytes: 12_345, ..Limits::default() };
+        let document = document(routes::described().into_openapi(), &limits);
+        let limit = &document["components"]["schemas"]["SettingsToChange"]["properties"]["payload_bytes"];
+        assert_eq!(limit["maximum"], 12_345);
     }
 
     #[test]

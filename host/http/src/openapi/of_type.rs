@@ -85,7 +85,7 @@ fn operation(method: &MethodDescription) -> Value {
     if let Some(interface) = &method.interface {
         operation.insert("tags".into(), json!([interface]));
     }
-    operation.insert("parameters".into(), json!([prefer(), idempotency_key()]));
+    operation.insert("parameters".into(), json!([prefer(), delay(), idempotency_key()]));
     if let Some(body) = request_body(method) {
         operation.insert("requestBody".into(), body);
     }
@@ -99,6 +99,16 @@ fn prefer() -> Value {
         "in": "header",
         "description": "`respond-async`: return when the message is durable, without waiting for the reply.",
         "schema": {"type": "string"},
+    })
+}
+
+fn delay() -> Value {
+    json!({
+        "name": "delay",
+        "in": "query",
+        "description": "With `Prefer: respond-async`: how long until the message is due, as ISO 8601 has it.",
+        "schema": {"type": "string"},
+        "example": "PT1H30M",
     })
 }
 

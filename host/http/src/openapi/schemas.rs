@@ -50,7 +50,7 @@ pub(super) fn reference(code: Code) -> Value {
 }
 
 /// Every schema that is not made from a type.
-pub(super) fn all() -> Map<String, Value> {
+pub(super) fn all(limits: &Limits) -> Map<String, Value> {
     let of_code = |code: &Code| {
         let (text, title) = (code.as_str(), code.title());
         let row = json!({
@@ -66,7 +66,7 @@ pub(super) fn all() -> Map<String, Value> {
     let mut schemas: Map<String, Value> = Code::ALL.iter().map(of_code).collect();
     schemas.insert("Problem".into(), problem());
     schemas.insert("ReminderToSet".into(), reminder());
-    schemas.insert("SettingsToChange".into(), settings());
+    schemas.insert("SettingsToChange".into(), settings(limits));
     schemas
 }
 
@@ -110,11 +110,10 @@ fn reminder() -> Value {
     })
 }
 
-/// A merge patch. A limit can be set up to the host's; what stands here is that of a host with default limits.
-fn settings() -> Value {
-    let defaults = Limits::default();
+/// A merge patch. A limit can be set up to the host's.
+fn settings(limits: &Limits) -> Value {
     let limit = |limit: &greenroom_core::settings::TypeLimit| {
-        let schema = json!({"type": ["integer", "null"], "minimum": 1, "maximum": limit.max(&defaults)});
+        let schema = json!({"type": ["integer", "null"], "minimum": 1, "maximum": limit.max(limits)});
         (limit.json_name(), schema)
     };
     let mut members: Map<String, Value> = TYPE_LIMITS.iter().map(limit).collect();
