@@ -21,6 +21,8 @@ use crate::shared_code;
 
 const START_PATIENCE: Duration = Duration::from_mins(1);
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
+/// A port that the system chooses, on loopback.
+const ANY_PORT: &str = "127.0.0.1:0";
 const LOG_LINES_SHOWN: usize = 60;
 
 /// A running host; it is also a [`Client`] of itself.
@@ -181,12 +183,17 @@ impl Drop for Host {
 
 /// The command line of a host, for a test that looks at how it fails to start.
 pub fn serve_command(data: &Path) -> anyhow::Result<Command> {
-    Ok(serve_command_of(&guests::host_binary()?, data))
+    serve_command_at(data, ANY_PORT)
 }
 
-fn serve_command_of(program: &Path, data: &Path) -> Command {
+/// The same on that address.
+pub fn serve_command_at(data: &Path, address: &str) -> anyhow::Result<Command> {
+    Ok(serve_command_of(&guests::host_binary()?, data, address))
+}
+
+fn serve_command_of(program: &Path, data: &Path, address: &str) -> Command {
     let mut command = Command::new(program);
-    command.arg("serve").arg("--data").arg(data).args(["--listen", "127.0.0.1:0"]);
+    command.arg("serve").arg("--data").arg(data).args(["--listen", address]);
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }
@@ -202,7 +209,7 @@ async fn spawn(directory: &Path, settings: &Settings) -> anyhow::Result<(Child, 
 
     let program =
         if settings.has_fail_points() { guests::host_with_fail_points()? } else { guests::host_binary()? };
-    let mut command = serve_command_of(&program, &directory.join("data"));
+    let mut command = serve_command_of(&program, &directory.join("data"), ANY_PORT);
     command.envs(settings.environment().iter().map(|(name, value)| (name, value)));
     command.arg("--config").arg(&config).stdout(output).stderr(log);
     // Its own group: what stops the test or the demo from the keyboard does not stop the host.

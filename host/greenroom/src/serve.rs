@@ -80,8 +80,20 @@ async fn host(settings: Settings) -> u8 {
     }
 }
 
-/// Puts the parts together: each knows the next only by a trait.
+/// Puts the parts together: each knows the next only by a trait. The address comes first, so that a host
+/// that can't have it leaves the data alone.
 async fn start(settings: Settings) -> anyhow::Result<(Node, Server)> {
+    let server = Server::bind(greenroom_http::Config {
+        listen: settings.listen,
+        tokens: settings.tokens,
+        bounds: settings.http,
+        about: About {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            engine: "wasmtime".to_owned(),
+            storage: "sqlite".to_owned(),
+        },
+    })
+    .await?;
     let store = SqliteStore::open(&settings.data, &settings.store).await?;
     let engine =
         WasmtimeEngine::new(&settings.limits, &settings.data.join("compiled"), settings.compile.clone())?;
@@ -97,30 +109,14 @@ async fn start(settings: Settings) -> anyhow::Result<(Node, Server)> {
         ..greenroom_runtime::Config::default()
     };
     let node = Node::start(parts, config).await.context("the node can't start")?;
-    let http = greenroom_http::Config {
-        listen: settings.listen,
-        tokens: settings.tokens,
-        bounds: settings.http,
-        about: About {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            engine: "wasmtime".to_owned(),
-            storage: "sqlite".to_owned(),
-        },
-    };
-    match Server::bind(node.clone(), http).await {
-        Ok(server) => Ok((node, server)),
-        Err(error) => {
-            node.drain().await;
-            Err(error.into())
-        }
-    }
+    Ok((node, server))
 }
 
 async fn serve(node: Node, server: Server, drain_timeout: Duration, mut signals: StopSignals) -> u8 {
     let address = server.local_addr();
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async move { drop(stopped.await) };
-    let serving = tokio::spawn(server.serve(stopped, drain_timeout + CONNECTIONS_GRACE));
+    let serving = tokio::spawn(server.serve(node.clone(), stopped, drain_timeout + CONNECTIONS_GRACE));
     announce(&format!("listening on http://{address}"));
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "ready");
 

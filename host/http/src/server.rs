@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::config::{Bounds, Config};
+use crate::config::Config;
 use crate::connection;
 use crate::front::Front;
 use crate::guard::Guard;
@@ -38,12 +38,11 @@ pub enum BindError {
     },
 }
 
-/// The HTTP API on one address, not yet answering.
+/// An address for the HTTP API, which nobody is answered at yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
-    front: Arc<Front>,
-    bounds: Arc<Bounds>,
+    config: Config,
 }
 
 impl Server {
@@ -52,13 +51,7 @@ impl Server {
     /// # Errors
     /// [`BindError`], when it is not a loopback address and there are no tokens, or when the system
     /// does not give it.
-    pub async fn bind(node: Node, config: Config) -> Result<Server, BindError> {
-        let routes = Routes::new(Api::new(node, &config.bounds, config.about.clone()));
-        Server::bind_routes(routes, config).await
-    }
-
-    /// Takes the address for any routes.
-    pub(crate) async fn bind_routes(routes: Routes, config: Config) -> Result<Server, BindError> {
+    pub async fn bind(config: Config) -> Result<Server, BindError> {
         let asked = config.listen;
         if !asked.ip().is_loopback() && config.tokens.is_empty() {
             return Err(BindError::NeedsTokens(asked));
@@ -66,8 +59,7 @@ impl Server {
         let unavailable = |error| BindError::Unavailable { address: asked, error };
         let listener = TcpListener::bind(asked).await.map_err(unavailable)?;
         let address = listener.local_addr().map_err(unavailable)?;
-        let front = Front::new(routes, Guard::new(config.tokens), &config.bounds);
-        Ok(Server { listener, address, front: Arc::new(front), bounds: Arc::new(config.bounds) })
+        Ok(Server { listener, address, config })
     }
 
     /// The address it listens on, with the port that the system chose.
@@ -75,13 +67,22 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` resolves; then accepts nothing more, lets every connection finish the
+    /// Serves `node` until `stop` resolves; then accepts nothing more, lets every connection finish the
     /// requests under way, and returns when all are closed, at the latest after `grace`.
     ///
     /// Dropping the future closes the listener at once and leaves open connections to themselves.
-    pub async fn serve(self, stop: impl Future<Output = ()>, grace: Duration) {
-        let builder = Arc::new(connection::builder(&self.bounds));
-        let cap = u32::try_from(self.bounds.connections.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+    pub async fn serve(self, node: Node, stop: impl Future<Output = ()>, grace: Duration) {
+        let routes = Routes::new(Api::new(node, &self.config.bounds, self.config.about.clone()));
+        self.serve_routes(routes, stop, grace).await;
+    }
+
+    /// The same for any routes.
+    pub(crate) async fn serve_routes(self, routes: Routes, stop: impl Future<Output = ()>, grace: Duration) {
+        let Config { tokens, bounds, .. } = self.config;
+        let front = Arc::new(Front::new(routes, Guard::new(tokens), &bounds));
+        let bounds = Arc::new(bounds);
+        let builder = Arc::new(connection::builder(&bounds));
+        let cap = u32::try_from(bounds.connections.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
         let room = Arc::new(Semaphore::new(cap as usize));
         let (stopping, stopped) = watch::channel(false);
         let accepting = async {
@@ -89,9 +90,9 @@ impl Server {
                 let (stream, permit) = accept(&self.listener, &room).await;
                 let serving = connection::serve(
                     stream,
-                    Arc::clone(&self.front),
+                    Arc::clone(&front),
                     Arc::clone(&builder),
-                    Arc::clone(&self.bounds),
+                    Arc::clone(&bounds),
                     stopped.clone(),
                 );
                 tokio::spawn(async move {

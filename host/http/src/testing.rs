@@ -52,11 +52,11 @@ pub(crate) struct Running {
 impl Running {
     /// Serves `router`.
     pub(crate) async fn start(router: Router, config: Config) -> Self {
-        let server = Server::bind_routes(router.into(), config).await.unwrap();
+        let server = Server::bind(config).await.unwrap();
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async move { drop(stopped.await) };
-        let serving = tokio::spawn(server.serve(stopped, Duration::from_secs(5)));
+        let serving = tokio::spawn(server.serve_routes(router.into(), stopped, Duration::from_secs(5)));
         Running { address, stop, serving }
     }
 

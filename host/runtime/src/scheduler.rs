@@ -110,11 +110,7 @@ impl Dispatch {
         loop {
             let page = match self.store.due(now, last.as_ref(), PAGE).await {
                 Ok(page) => page,
-                Err(error) => {
-                    tracing::error!(%error, "the scheduler can't read what is due; it tries again");
-                    self.scheduler.note(now.plus_ms(AGAIN_AFTER_MS));
-                    return;
-                }
+                Err(error) => return self.could_not_look(&error, now),
             };
             FailPoint::SchedulerPass.reach();
             for due in &page {
@@ -135,10 +131,15 @@ impl Dispatch {
         match self.store.next_due(now).await {
             Ok(Some(next)) => self.scheduler.note(next),
             Ok(None) => {}
-            Err(error) => {
-                tracing::error!(%error, "the scheduler can't read what is due next; it tries again");
-                self.scheduler.note(now.plus_ms(AGAIN_AFTER_MS));
-            }
+            Err(error) => self.could_not_look(&error, now),
+        }
+    }
+
+    fn could_not_look(&self, error: &StoreError, now: Timestamp) {
+        // The store closes under the last pass of a node that stops.
+        if !self.is_draining() {
+            tracing::error!(%error, "the scheduler can't read what is due; it tries again");
+            self.scheduler.note(now.plus_ms(AGAIN_AFTER_MS));
         }
     }
 }

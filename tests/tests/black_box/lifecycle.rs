@@ -8,17 +8,23 @@ use std::time::Duration;
 use anyhow::Context as _;
 use greenroom_tests::config::Settings;
 use greenroom_tests::eventually::{SOON, eventually};
-use greenroom_tests::host::{Host, serve_command};
+use greenroom_tests::host::{Host, serve_command, serve_command_at};
 use greenroom_tests::script::{self, get, set, work};
 use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, Executor as _};
+use tokio::process::Command;
 
 use crate::support::until_begun;
 
 /// How a host fails to start on `data`.
 async fn refused_start(data: &Path) -> anyhow::Result<String> {
-    let run = serve_command(data)?.output();
+    refused(serve_command(data)?).await
+}
+
+/// How a host fails to start.
+async fn refused(mut command: Command) -> anyhow::Result<String> {
+    let run = command.output();
     let output: Output =
         tokio::time::timeout(Duration::from_secs(30), run).await.context("the host started after all")??;
     anyhow::ensure!(!output.status.success(), "the host ended with success");
@@ -91,6 +97,20 @@ async fn a_second_host_on_the_same_data_is_refused_and_told_who_has_it() -> anyh
     let said = refused_start(&host.data()).await?;
     assert!(said.contains(&host.pid().to_string()), "pid {}: {said}", host.pid());
     host.call("probe", "a", "increment", "").await?.expect(200);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_can_not_have_its_address_makes_no_data() -> anyhow::Result<()> {
+    let root = tempfile::tempdir()?;
+    let data = root.path().join("data");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    for address in [taken.local_addr()?.to_string(), "0.0.0.0:0".to_owned()] {
+        let said = refused(serve_command_at(&data, &address)?).await?;
+        assert!(said.contains(&address), "{said}");
+        assert!(!said.contains("scheduler"), "{said}");
+        assert!(!data.exists(), "data was made for {address}");
+    }
     Ok(())
 }
 

@@ -79,6 +79,16 @@ impl Refusal {
             (_, "with-key", _) => {
                 "it may have taken effect; look at the actor before you repeat it".to_owned()
             }
+            (
+                "actor-trapped" | "internal" | "memory-limit" | "stack-overflow" | "cpu-limit" | "write-set-too-large",
+                "never",
+                _,
+            ) => "the actor has to change; what it said is in the output of `greenroom serve`".to_owned(),
+            ("activation-failed", ..) => "the next message tries again; what the actor said is in the output of \
+                                          `greenroom serve`, and `greenroom rollback` goes back to the version before"
+                .to_owned(),
+            ("component-rejected", ..) => "change the component, then deploy it again".to_owned(),
+            ("unknown-actor", ..) => "call it: its first message activates it".to_owned(),
             _ => "the same request fails again; change it first".to_owned(),
         }
     }
@@ -132,6 +142,8 @@ mod tests {
         );
         assert!(told("turn-timeout", "with-key", None).contains("look at the actor"));
         assert!(told("conflict", "never", None).contains("change it first"));
+        assert!(told("activation-failed", "never", None).contains("rollback"));
+        assert!(told("actor-trapped", "never", None).contains("greenroom serve"));
         assert!(told("unauthenticated", "never", None).contains("--token"));
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::body::{BodyReader, Limit};
+use crate::config::Bounds;
 use crate::problem::Problem;
 use crate::testing::{Running, config, read_all};
 use axum::Router;
@@ -55,10 +56,10 @@ const CLOSING: &str = "host: localhost\r\nconnection: close\r\n";
 async fn only_loopback_is_listened_on_without_tokens() {
     let mut asked = config(Bounds::default(), &[]);
     asked.listen = SocketAddr::from(([0, 0, 0, 0], 0));
-    let refused = Server::bind_routes(Router::new().into(), asked.clone()).await.err().unwrap();
+    let refused = Server::bind(asked.clone()).await.err().unwrap();
     assert!(matches!(refused, BindError::NeedsTokens(_)), "{refused}");
     asked.tokens = config(Bounds::default(), &["0123456789abcdef"]).tokens;
-    assert!(Server::bind_routes(Router::new().into(), asked).await.is_ok());
+    assert!(Server::bind(asked).await.is_ok());
 }
 
 #[tokio::test]
