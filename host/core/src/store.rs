@@ -303,9 +303,20 @@ pub enum StoreError {
     /// It is not known whether the change was made.
     #[error("the outcome is unknown: {0}")]
     Unknown(String),
-    /// A failed sync or corruption: the store takes nothing more, and the host must stop.
+    /// A write or a sync failed: it is not known whether the change was made, and from here on the store is
+    /// broken.
     #[error("the store failed: {0}")]
+    Failed(String),
+    /// It failed before, or a read has met damage. Nothing was changed; the store takes nothing more.
+    #[error("the store is broken: {0}")]
     Broken(String),
+}
+
+impl StoreError {
+    /// Whether the store takes nothing more, so that the host must stop.
+    pub fn is_final(&self) -> bool {
+        matches!(self, StoreError::Failed(_) | StoreError::Broken(_))
+    }
 }
 
 impl From<StoreError> for Error {
@@ -317,7 +328,11 @@ impl From<StoreError> for Error {
                 "the store can't be reached now; nothing was changed, so try again",
             ),
             StoreError::Full(_) => Error::new(Code::StoreFull, "the store has no room; nothing was changed"),
-            StoreError::Unknown(_) | StoreError::Broken(_) => Error::new(
+            StoreError::Broken(_) => Error::new(
+                Code::StoreUnavailable,
+                "the store is broken, and the host stops; nothing was changed, so try again when it is back",
+            ),
+            StoreError::Unknown(_) | StoreError::Failed(_) => Error::new(
                 Code::OutcomeUnknown,
                 "the store failed while the change was being written; look before you repeat it",
             ),

@@ -265,7 +265,7 @@ impl Dispatch {
 
     /// An error after which the node must end, if it is one.
     pub(crate) fn notice(&self, error: &StoreError) {
-        if let StoreError::Broken(_) = error {
+        if error.is_final() {
             self.broken.send_replace(Some(Error::new(Code::StoreUnavailable, error.to_string())));
         }
     }

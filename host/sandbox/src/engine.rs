@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -168,7 +169,10 @@ impl WasmtimeEngine {
         let features = self.engine.get_wasm_features();
         let info =
             off_thread(move || check(&checked, features, &limits)).await?.map_err(PrepareError::Rejected)?;
+        let began = Instant::now();
+        tracing::info!(component = %info.digest, bytes = bytes.len(), "compiling a component");
         let code = compile(&self.compiler, bytes).await?;
+        tracing::info!(component = %info.digest, elapsed = ?began.elapsed(), "compiled");
         let (cache, engine, digest) = (Arc::clone(&self.cache), self.engine.clone(), info.digest);
         let component = off_thread(move || {
             let component = load_code(&engine, &code)

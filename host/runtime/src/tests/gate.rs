@@ -77,7 +77,7 @@ async fn a_failed_commit_fails_every_turn_built_on_it_and_the_actor_reloads() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_broken_is_told_to_whoever_runs_the_node() {
     let world = World::start().await;
-    world.store.fail_next_commits(1, StoreError::Broken("fsync: EIO".into()));
+    world.store.fail_next_commits(1, StoreError::Failed("fsync: EIO".into()));
     let error = world.call("a", "append", "1").await.unwrap_err();
     assert_eq!(error.code, Code::OutcomeUnknown);
     assert!(!error.detail.contains("EIO"), "{error}");

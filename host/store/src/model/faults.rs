@@ -102,7 +102,7 @@ impl Faults {
     /// What the commit returns that meets `fault`.
     pub(super) fn meet(&self, fault: CommitFault) -> StoreError {
         let (CommitFault::Refused(error) | CommitFault::AppliedBut(error)) = fault;
-        if let StoreError::Broken(why) = &error {
+        if let StoreError::Failed(why) = &error {
             self.break_down(why);
         }
         error
@@ -118,6 +118,11 @@ impl Faults {
 
     pub(super) fn check(&self) -> StoreResult<()> {
         self.broken.lock().clone().map_or(Ok(()), |why| Err(StoreError::Broken(why)))
+    }
+
+    /// The same in the middle of a change, which may have been made.
+    pub(super) fn check_change(&self) -> StoreResult<()> {
+        self.broken.lock().clone().map_or(Ok(()), |why| Err(StoreError::Failed(why)))
     }
 
     pub(super) fn set_latency(&self, latency: Duration) {

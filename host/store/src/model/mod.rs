@@ -68,7 +68,7 @@ impl ModelStore {
     }
 
     /// The next `count` commits change nothing and return `error`. After one that returns
-    /// [`StoreError::Broken`] the store refuses everything, as a real one does.
+    /// [`StoreError::Failed`] the store refuses everything, as a real one does.
     pub fn fail_next_commits(&self, count: usize, error: StoreError) {
         self.shared.faults.plan(count, CommitFault::Refused(error));
     }
@@ -171,7 +171,7 @@ impl ModelStore {
         }
         let written = write(&mut self.shared.contents.lock());
         after.pass().await;
-        faults.check()?;
+        faults.check_change()?;
         fault.map_or(Ok(written), |fault| Err(faults.meet(fault)))
     }
 }
@@ -213,7 +213,7 @@ impl Store for ModelStore {
         faults.half_latency().await;
         after.pass().await;
         // What was done before the process crashed is done, but nobody hears of it.
-        faults.check()?;
+        faults.check_change()?;
         fault.map_or(Ok(()), |fault| Err(faults.meet(fault)))
     }
 

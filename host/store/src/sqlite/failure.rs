@@ -79,22 +79,35 @@ impl Health {
         }
     }
 
-    /// Remembers that the store is broken. The first reason stays.
-    pub(super) fn broke(&self, why: String) -> StoreError {
+    /// Remembers that the store is broken, and why. The first reason stays.
+    fn broke(&self, why: String) -> String {
         if self.broken.set(why.clone()).is_ok() {
             tracing::error!(%why, "the store failed and takes nothing more; stop the host and look at its disk");
         }
-        StoreError::Broken(self.broken.get().cloned().unwrap_or(why))
+        self.broken.get().cloned().unwrap_or(why)
     }
 
-    /// What to answer after `error`.
+    /// What to answer after a change broke the store.
+    pub(super) fn failed(&self, why: String) -> StoreError {
+        StoreError::Failed(self.broke(why))
+    }
+
+    /// What to answer after `error` of a change.
+    pub(super) fn answer_change(&self, error: &Error) -> StoreError {
+        match self.answer(error) {
+            StoreError::Broken(why) => StoreError::Failed(why),
+            other => other,
+        }
+    }
+
+    /// What to answer after `error` of a read.
     pub(super) fn answer(&self, error: &Error) -> StoreError {
         match kind(error) {
             Kind::Full => StoreError::Full(format!("{error}; free some space or raise the size limit")),
             Kind::Busy => StoreError::Unavailable(format!("another process holds the database: {error}")),
             Kind::Other => StoreError::Unavailable(error.to_string()),
             Kind::NotADatabase | Kind::Corrupt | Kind::Failed | Kind::NeedsRollback => {
-                self.broke(error.to_string())
+                StoreError::Broken(self.broke(error.to_string()))
             }
         }
     }

@@ -84,7 +84,7 @@ impl SqliteStore {
         let task = tokio::spawn(async move { shared.write(open, work).await });
         match task.await {
             Ok(outcome) => outcome,
-            Err(ended) if ended.is_panic() => Err(self.health.broke("writing panicked".into())),
+            Err(ended) if ended.is_panic() => Err(self.health.failed("writing panicked".into())),
             Err(_) => Err(StoreError::Unknown("the host stopped in the middle of the change".into())),
         }
     }
@@ -105,7 +105,7 @@ impl Shared {
                 Ok(value)
             }
             Err(error) => {
-                let answer = self.health.answer(&error);
+                let answer = self.health.answer_change(&error);
                 self.roll_back(connection).await?;
                 Err(answer)
             }
@@ -118,7 +118,7 @@ impl Shared {
         match sqlx::query("ROLLBACK").execute(connection).await {
             Ok(_) => Ok(()),
             Err(error) if failure::extended_code(&error) == Some(NO_TRANSACTION) => Ok(()),
-            Err(error) => Err(self.health.broke(format!("a change could not be undone: {error}"))),
+            Err(error) => Err(self.health.failed(format!("a change could not be undone: {error}"))),
         }
     }
 }

@@ -200,7 +200,7 @@ async fn a_dead_letter_that_is_not_what_was_written_is_not_sent_again() {
     change(directory.path(), "UPDATE dead_letter SET body = x'00'".into()).await;
     let store = open(directory.path()).await;
     let retried = store.retry_dead_letter(samples::message_id(2), samples::at(100)).await;
-    assert!(matches!(retried, Err(StoreError::Broken(_))), "{retried:?}");
+    assert!(matches!(retried, Err(StoreError::Failed(_))), "{retried:?}");
     store.close().await;
 }
 

@@ -174,10 +174,10 @@ async fn the_models_commits_fail_as_planned() {
     assert_eq!(store.commit(&[write("b", 1)]).await, Ok(()));
     assert_eq!(store.committed(), [[write("a", 1)], [write("b", 1)]]);
 
-    store.fail_next_commits(1, StoreError::Broken("planned".into()));
-    let broken = Err(StoreError::Broken("planned".into()));
-    assert_eq!(store.commit(&[write("c", 1)]).await, broken);
-    assert_eq!(store.check().await, broken);
+    store.fail_next_commits(1, StoreError::Failed("planned".into()));
+    assert_eq!(store.commit(&[write("c", 1)]).await, Err(StoreError::Failed("planned".into())));
+    assert_eq!(store.commit(&[write("c", 1)]).await, Err(StoreError::Broken("planned".into())));
+    assert_eq!(store.check().await, Err(StoreError::Broken("planned".into())));
     store.mend();
     assert_eq!(store.summary(&task("c")).await.map(|summary| summary.state_keys), Ok(0));
 }

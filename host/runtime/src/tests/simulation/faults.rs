@@ -70,8 +70,8 @@ impl Inner {
             (_, 3) => CommitFault::Refused(StoreError::Full(why())),
             (_, 4..6) => CommitFault::Refused(StoreError::Unknown(why())),
             // The process dies before the commit, or between the commit and its acknowledgement.
-            (Operation::Commit, 6) => CommitFault::Refused(StoreError::Broken(why())),
-            (Operation::Commit, 7) => CommitFault::AppliedBut(StoreError::Broken(why())),
+            (Operation::Commit, 6) => CommitFault::Refused(StoreError::Failed(why())),
+            (Operation::Commit, 7) => CommitFault::AppliedBut(StoreError::Failed(why())),
             _ => CommitFault::AppliedBut(StoreError::Unknown(why())),
         }
     }
