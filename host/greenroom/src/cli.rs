@@ -8,7 +8,8 @@ use greenroom_project::{Language, Name};
 
 const EXIT_CODES: &str = "Exit codes:
   0    done
-  1    the host refused or can't start, or a build failed; the message says what to do
+  1    the host refused or can't start, a build failed, or the output can't be written; the message says
+       what to do
   2    the command line, the configuration or a project is not valid
   3    the host can't be reached
   70   serve: the store failed, and the host stopped so as not to lose anything

@@ -1,22 +1,129 @@
-//! The log, on stderr.
+//! The log, on stderr. One event is one line, whatever guests and clients have put into its fields.
 
+use std::fmt;
 use std::io::IsTerminal as _;
 
+use greenroom_core::plain::plain;
+use tracing::field::{Field, Visit};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::{RecordFields, VisitOutput as _};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::{DefaultVisitor, Writer};
 
 use crate::settings::{LogFormat, Settings};
+
+/// What is logged, of its text: levels, and parts of the host with their levels.
+///
+/// # Errors
+/// The text says nothing that is understood; the error says what is.
+pub(crate) fn filter(text: &str) -> Result<EnvFilter, String> {
+    const UNDERSTOOD: &str = "it is a level (error, warn, info, debug, trace, off), and PART=LEVEL for parts of the host, \
+                              for example info,greenroom_runtime=debug";
+    // A word alone would be a part of which everything is logged, and that is what a misspelt level
+    // looks like: then nothing would be logged at all.
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+    let mut words = text.split(',').filter(|directive| !directive.contains(['=', '[']));
+    if let Some(directive) = words.find(|word| !is_level(word)) {
+        return Err(format!("{directive:?} is no level; {UNDERSTOOD}"));
+    }
+    EnvFilter::try_new(text).map_err(|error| format!("{text:?} is not understood ({error}); {UNDERSTOOD}"))
+}
 
 /// Starts logging.
 ///
 /// # Errors
 /// The filter is not valid; the text says why.
 pub(crate) fn start(settings: &Settings) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&settings.log)
-        .map_err(|error| format!("log: {:?} is not a filter: {error}", settings.log))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter(&settings.log)?).with_writer(std::io::stderr);
     match settings.log_format {
-        LogFormat::Pretty => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Pretty => {
+            log.with_ansi(std::io::stderr().is_terminal()).fmt_fields(PlainFields).try_init()
+        }
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     }
     .map_err(|error| error.to_string())
+}
+
+/// Fields as they are written for people, with control characters spelled out.
+struct PlainFields;
+
+impl<'writer> FormatFields<'writer> for PlainFields {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut visitor = PlainVisitor(DefaultVisitor::new(writer, true));
+        fields.record(&mut visitor);
+        visitor.0.finish()
+    }
+}
+
+struct PlainVisitor<'writer>(DefaultVisitor<'writer>);
+
+impl Visit for PlainVisitor<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        // Quoted by `Debug`, which spells them out; the message is not quoted.
+        if field.name() == "message" {
+            self.record_debug(field, &format_args!("{value}"));
+        } else {
+            self.record_debug(field, &value);
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.record_debug(field, &format_args!("{}", plain(&format!("{value:?}"))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_field_can_pass_for_a_line_of_its_own_or_command_a_terminal() {
+        let written = Written::default();
+        let writer = written.clone();
+        let log = tracing_subscriber::fmt().with_ansi(false).fmt_fields(PlainFields);
+        let log = log.with_writer(move || writer.clone()).finish();
+        let hostile = "conflict: \u{1b}[2J\n2026 ERROR it\r";
+        tracing::subscriber::with_default(log, || {
+            let _span = tracing::info_span!("turn", id = %hostile).entered();
+            tracing::warn!(error = %hostile, text = hostile, count = 2, "said {hostile}");
+        });
+        let written = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let line = written.strip_suffix('\n').unwrap();
+        assert!(!line.contains(char::is_control), "{written:?}");
+        let plain = "conflict: \\u{1b}[2J\\n2026 ERROR it\\u{d}";
+        for shown in [format!("said {plain}"), format!("error={plain}"), format!("id={plain}")] {
+            assert!(line.contains(&shown), "{shown}: {line}");
+        }
+        assert!(line.contains("count=2") && line.contains("text=\"conflict: "), "{line}");
+    }
+
+    #[test]
+    fn what_is_no_level_is_refused_in_words_that_say_what_is() {
+        for understood in
+            ["info", "OFF", "warn,greenroom_runtime=debug", "info,guest=off", "error,[turn]=trace"]
+        {
+            filter(understood).unwrap();
+        }
+        for text in ["wran", "", "info,", "info,debg", " info", "greenroom_http", "info,guest=wran"] {
+            let refused = filter(text).unwrap_err();
+            assert!(refused.contains("error, warn, info") && refused.contains("PART=LEVEL"), "{refused}");
+        }
+    }
 }

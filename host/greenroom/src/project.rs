@@ -8,6 +8,7 @@ use greenroom_project::{Built, Language, Name, Progress, Project, ProjectError, 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use crate::cli::ProjectCommand;
+use crate::output;
 
 /// Runs one command.
 pub(crate) fn run(command: ProjectCommand) -> ExitCode {
@@ -16,27 +17,25 @@ pub(crate) fn run(command: ProjectCommand) -> ExitCode {
         ProjectCommand::Build { project, output } => build(&project, output),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(text) => output::print_and_end(&text),
         Err(error) => {
-            eprintln!("{error}");
+            output::complain(&error);
             ExitCode::from(if matches!(error, ProjectError::Invalid(_)) { 2 } else { 1 })
         }
     }
 }
 
-fn new(language: Language, name: &Name, folder: Option<PathBuf>) -> Result<(), ProjectError> {
+fn new(language: Language, name: &Name, folder: Option<PathBuf>) -> Result<String, ProjectError> {
     let folder = folder.unwrap_or_else(|| PathBuf::from(name.to_string()));
     create(language, name, &folder)?;
-    println!("made {}: an actor in {language}; its README.md says more\n", folder.display());
-    println!("    cd {}", folder.display());
-    for line in language.prepare() {
-        println!("    {line}");
-    }
-    println!("    greenroom build\n    greenroom deploy {name} target/{name}.wasm");
-    Ok(())
+    let folder = folder.display();
+    let (enter, deploy) = (format!("cd {folder}"), format!("greenroom deploy {name} target/{name}.wasm"));
+    let steps =
+        [&[enter.as_str()], language.prepare(), &["greenroom build", &deploy]].concat().join("\n    ");
+    Ok(format!("made {folder}: an actor in {language}; its README.md says more\n\n    {steps}\n"))
 }
 
-fn build(project: &Path, output: Option<PathBuf>) -> Result<(), ProjectError> {
+fn build(project: &Path, output: Option<PathBuf>) -> Result<String, ProjectError> {
     let project = Project::open(project)?;
     let output = output.unwrap_or_else(|| project.default_output());
     let spinner = Spinner::new();
@@ -45,8 +44,7 @@ fn build(project: &Path, output: Option<PathBuf>) -> Result<(), ProjectError> {
     let Built { component, bytes } = built?;
     let here = std::env::current_dir().unwrap_or_default();
     let shown = component.strip_prefix(&here).unwrap_or(&component);
-    println!("{}: {}", shown.display(), HumanBytes(bytes));
-    Ok(())
+    Ok(format!("{}: {}\n", shown.display(), HumanBytes(bytes)))
 }
 
 /// What is being done, and the last that was said of it; on a terminal only.

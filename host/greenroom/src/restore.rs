@@ -8,17 +8,14 @@ use std::process::ExitCode;
 use greenroom_store::{RestoreError, restore};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::units;
+use crate::{output, units};
 
 /// Runs the command.
 pub(crate) fn run(file: &Path, data: &Path) -> ExitCode {
     match make(file, data) {
-        Ok(text) => {
-            println!("{text}");
-            ExitCode::SUCCESS
-        }
+        Ok(text) => output::print_and_end(&text),
         Err(error) => {
-            eprintln!("error: can't restore {}: {error}", file.display());
+            output::complain(&format_args!("error: can't restore {}: {error}", file.display()));
             ExitCode::FAILURE
         }
     }
@@ -43,7 +40,7 @@ fn make(file: &Path, data: &Path) -> Result<String, RestoreError> {
     bar.finish_and_clear();
     let whole = restored?;
     Ok(format!(
-        "restored: {}, {}; start a host with `greenroom serve --data {}`",
+        "restored: {}, {}; start a host with `greenroom serve --data {}`\n",
         data.display(),
         units::show_roughly(whole.bytes),
         data.display()

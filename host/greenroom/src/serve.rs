@@ -1,7 +1,6 @@
 //! `greenroom serve`: the host, put together from its parts, from its start to its end.
 
 use std::fmt::Display;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,16 +14,17 @@ use greenroom_store::SqliteStore;
 use tokio::sync::oneshot;
 
 use crate::cli::Serve;
-use crate::logging;
 use crate::process::{self, StopSignals};
 use crate::settings::Settings;
+use crate::{logging, output};
 
 const EXIT_CAN_NOT_START: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 const EXIT_STORE_BROKEN: u8 = 70;
 const EXIT_SECOND_SIGNAL: u8 = 130;
 
-/// What is left of a stopping host's work when its time is over: replies on their way.
+/// What is left of a stopping host's work when its time is over: replies on their way. The meaning of
+/// `drain_timeout` in the table of settings says so.
 const CONNECTIONS_GRACE: Duration = Duration::from_secs(2);
 
 /// Runs the command.
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Serve) -> ExitCode {
 }
 
 fn fail(code: u8, error: &dyn Display) -> ExitCode {
-    eprintln!("error: {error}");
+    output::complain(&format_args!("error: {error}"));
     ExitCode::from(code)
 }
 
@@ -59,7 +59,7 @@ async fn host(settings: Settings) -> u8 {
     let mut signals = match StopSignals::listen() {
         Ok(signals) => signals,
         Err(error) => {
-            eprintln!("error: can't listen for signals: {error}");
+            output::complain(&format_args!("error: can't listen for signals: {error}"));
             return EXIT_CAN_NOT_START;
         }
     };
@@ -74,7 +74,7 @@ async fn host(settings: Settings) -> u8 {
     match started {
         Ok((node, server)) => serve(node, server, drain_timeout, signals).await,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::complain(&format_args!("error: {}", causes(&error)));
             EXIT_CAN_NOT_START
         }
     }
@@ -117,7 +117,8 @@ async fn serve(node: Node, server: Server, drain_timeout: Duration, mut signals:
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async move { drop(stopped.await) };
     let serving = tokio::spawn(server.serve(node.clone(), stopped, drain_timeout + CONNECTIONS_GRACE));
-    announce(&format!("listening on http://{address}"));
+    // For whoever started the host; that nobody reads it is no error.
+    let _ = output::print(format!("listening on http://{address}\n").as_bytes());
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "ready");
 
     tokio::select! {
@@ -148,8 +149,24 @@ fn store_broken(error: &dyn Display) -> u8 {
     EXIT_STORE_BROKEN
 }
 
-/// Prints a line for whoever started the host; that nobody reads it is no error.
-fn announce(line: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+/// An error and its causes, each once: many an error's text has its cause's in it already.
+fn causes(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |told, cause| match cause.to_string() {
+        cause if told.contains(&cause) => told,
+        cause if told.is_empty() => cause,
+        cause => format!("{told}: {cause}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("in use (os error 98)").context("can't listen: in use (os error 98)");
+        assert_eq!(causes(&error), "can't listen: in use (os error 98)");
+        let error = anyhow::anyhow!("no room").context("the node can't start");
+        assert_eq!(causes(&error), "the node can't start: no room");
+    }
 }

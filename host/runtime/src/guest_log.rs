@@ -1,9 +1,9 @@
 //! What guests say, in the host's log: attributed to the actor and the message, with nothing in it
 //! that could pass for a line of the host, and no more of it than `log_bytes_per_turn`.
 
-use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use greenroom_core::plain::plain;
 use greenroom_core::sandbox::LogLevel;
 use greenroom_core::{Address, MessageId};
 
@@ -58,34 +58,9 @@ impl GuestLog {
     }
 }
 
-/// The text with control characters (line breaks, terminal escapes) spelled out.
-fn plain(text: &str) -> std::borrow::Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
-        return text.into();
-    }
-    let mut plain = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        match character {
-            '\t' => plain.push(' '),
-            '\n' => plain.push_str("\\n"),
-            control if control.is_control() => {
-                let _ = write!(plain, "\\u{{{:x}}}", control as u32);
-            }
-            other => plain.push(other),
-        }
-    }
-    plain.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn escapes_and_line_breaks_are_spelled_out() {
-        assert_eq!(plain("a\u{1b}[31mb\nc\td"), "a\\u{1b}[31mb\\nc d");
-        assert_eq!(plain("grün"), "grün");
-    }
 
     #[test]
     fn what_passes_the_limit_is_dropped_and_counted() {

@@ -1,5 +1,6 @@
-//! The command line against a running host: what it prints, and how it ends.
+//! The command line: what it prints against a running host, how it ends, and what `serve` refuses.
 
+use std::fs::File;
 use std::process::{Output, Stdio};
 
 use greenroom_tests::config::Settings;
@@ -114,9 +115,13 @@ async fn dead_letters_are_looked_after() -> anyhow::Result<()> {
         prints(&host, &["send", "probe", "a", "no_such_method", "{\"x\": 1}"]).await?,
         prints(&host, &["send", "probe", "a", "no_such_method"]).await?,
     ];
-    eventually("two dead letters", SOON, || async {
+    let more = [
+        prints(&host, &["send", "probe", "b", "no_such_method"]).await?,
+        prints(&host, &["send", "probe", "b", "no_such_method"]).await?,
+    ];
+    eventually("the dead letters", SOON, || async {
         match prints(&host, &["dead-letters"]).await {
-            Ok(list) if ids.iter().all(|id| list.contains(id)) => Ok(()),
+            Ok(list) if ids.iter().chain(&more).all(|id| list.contains(id)) => Ok(()),
             other => Err(other),
         }
     })
@@ -127,6 +132,13 @@ async fn dead_letters_are_looked_after() -> anyhow::Result<()> {
     assert!(prints(&host, &["dead-letters", "show", &ids[0]]).await?.contains("no_such_method"));
     assert_eq!(prints(&host, &["dead-letters", "show", &ids[0], "--payload"]).await?, "{\"x\": 1}");
     assert!(prints(&host, &["dead-letters", "retry", &ids[0]]).await?.contains(&ids[0]));
+    let (reader, unread) = std::io::pipe()?;
+    drop(reader);
+    let mut remove = Command::new(guests::host_binary()?);
+    remove.args(["dead-letters", "remove", &more[0], &more[1]]).env("GREENROOM_HOST", host.base());
+    assert!(remove.stdout(unread).status().await?.success());
+    let list = prints(&host, &["dead-letters"]).await?;
+    assert!(!more.iter().any(|id| list.contains(id)), "what nobody reads is done all the same: {list}");
     prints(&host, &["dead-letters", "remove", &ids[1]]).await?;
     let output = greenroom(host.base(), &["dead-letters", "remove", &ids[1]]).await?;
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
@@ -146,7 +158,8 @@ async fn a_refusal_is_said_once_and_ends_with_an_error() -> anyhow::Result<()> {
         (&["settings", "probe", "mailbox_capacity=9999999"], 1, "$.mailbox_capacity"),
         (&["settings", "probe", "idle_timeout=soon"], 2, "idle_timeout"),
         (&["activate", "probe", "9"], 1, "no version 9"),
-        (&["rollback", "probe"], 2, "greenroom versions probe"),
+        (&["rollback", "probe"], 1, "greenroom versions probe"),
+        (&["types", "--host", "http://127.0.0.1:99999"], 2, "99999"),
         (&["no-such-command"], 2, "no-such-command"),
     ] {
         let output = greenroom(host.base(), arguments).await?;
@@ -169,5 +182,138 @@ async fn it_explains_itself() -> anyhow::Result<()> {
         assert!(text(&output.stdout).contains(word), "{word}: {}", text(&output.stdout));
     }
     assert!(greenroom("http://127.0.0.1:1", &["--version"]).await?.status.success());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn output_that_can_not_be_written_is_an_error_unless_nobody_reads() -> anyhow::Result<()> {
+    let host = Host::with_probe(Settings::default()).await?;
+    prints(&host, &["call", "probe", "a", "increment"]).await?;
+    let folder = tempfile::tempdir()?;
+    let made = folder.path().join("task").to_string_lossy().into_owned();
+    let binary = guests::host_binary()?;
+    for arguments in [
+        &["call", "probe", "a", "echo", "hello"][..],
+        &["state", "probe", "a", "n"],
+        &["state", "probe", "a"],
+        &["actors", "--json"],
+        &["inspect", "probe", "a"],
+        &["status"],
+        &["settings", "probe"],
+        &["new", "--lang", "rust", "task", "--dir", &made],
+        &["--help"],
+        &["--version"],
+    ] {
+        let command = |program: &std::path::Path| {
+            let mut command = Command::new(program);
+            command.env("GREENROOM_HOST", host.base()).env_remove("GREENROOM_TOKEN");
+            command.stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+            command
+        };
+        let full = File::options().write(true).open("/dev/full")?;
+        let full = command(&binary).args(arguments).stdout(full).spawn()?.wait_with_output().await?;
+        let _ = std::fs::remove_dir_all(&made);
+        let closed = command("sh".as_ref())
+            .args(["-c", "exec \"$0\" \"$@\" >&-"])
+            .arg(&binary)
+            .args(arguments)
+            .spawn()?
+            .wait_with_output()
+            .await?;
+        let _ = std::fs::remove_dir_all(&made);
+        for (output, why) in [(full, "os error 28"), (closed, "closed")] {
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+            assert!(said.contains("stdout") && said.contains(why), "{arguments:?}: {said}");
+        }
+        let (reader, unread) = std::io::pipe()?;
+        drop(reader);
+        let unread = command(&binary).args(arguments).stdout(unread).spawn()?.wait_with_output().await?;
+        let _ = std::fs::remove_dir_all(&made);
+        assert!(unread.status.success() && unread.stderr.is_empty(), "{arguments:?}: {unread:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_guests_say_neither_commands_a_terminal_nor_makes_a_line() -> anyhow::Result<()> {
+    const HOSTILE: &str = "\u{1b}]0;title\u{7}k\nerror: done\r";
+    const SHOWN: &str = "\\u{1b}]0;title\\u{7}k";
+    let host = Host::with_probe(Settings::default().limit("delivery_attempts", "1")).await?;
+    let set = serde_json::json!([{"op": "set", "key": HOSTILE, "value": "1"}]).to_string();
+    prints(&host, &["call", "probe", "a", "run", &set]).await?;
+    let fail = serde_json::json!([{"op": "fail", "code": "conflict", "message": HOSTILE}]).to_string();
+    let id = prints(&host, &["send", "probe", "a", "run", &fail]).await?;
+    eventually("a dead letter", SOON, || async {
+        match prints(&host, &["dead-letters"]).await {
+            Ok(list) if list.contains(&id) => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await?;
+
+    let refused = greenroom(host.base(), &["call", "probe", "a", "run", &fail]).await?;
+    let shown = [
+        text(&refused.stderr),
+        prints(&host, &["state", "probe", "a"]).await?,
+        prints(&host, &["dead-letters"]).await?,
+        prints(&host, &["dead-letters", "show", &id]).await?,
+        prints(&host, &["inspect", "probe", "a"]).await?,
+        host.log(),
+    ];
+    for (index, shown) in shown.iter().enumerate() {
+        assert!(!shown.contains(|it: char| it.is_control() && it != '\n'), "{index}: {shown:?}");
+        assert!(!shown.lines().any(|line| line.starts_with("error: done")), "{index}: {shown:?}");
+        assert!(shown.contains(SHOWN), "{index}: {shown:?}");
+    }
+    assert_eq!(shown[1].lines().count(), 2, "a title and a key: {:?}", shown[1]);
+    assert_eq!(
+        prints(&host, &["dead-letters", "show", &id, "--payload"]).await?,
+        fail,
+        "the bytes themselves"
+    );
+    Ok(())
+}
+
+/// How a host ends that must not start, and what it says.
+async fn refused_start(arguments: &[&str], log: Option<&str>) -> anyhow::Result<(Option<i32>, String)> {
+    let mut command = Command::new(guests::host_binary()?);
+    command.arg("serve").args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command.envs(log.map(|log| ("GREENROOM_LOG", log)));
+    let output = tokio::time::timeout(SOON, command.output()).await??;
+    Ok((output.status.code(), text(&output.stderr)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misspelt_level_of_the_log_is_refused() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (data, config) = (folder.path().join("data"), folder.path().join("greenroom.toml"));
+    std::fs::write(&config, "log = 'wran'")?;
+    let (data, config) = (data.to_string_lossy(), config.to_string_lossy());
+    let serve = ["--data", &*data, "--listen", "127.0.0.1:0"];
+    for (arguments, log, place) in [
+        (&["--log", "wran"][..], None, "--log"),
+        (&[], Some("wran"), "GREENROOM_LOG"),
+        (&["--config", &*config], None, "greenroom.toml: log"),
+    ] {
+        let (code, said) = refused_start(&[&serve[..], arguments].concat(), log).await?;
+        assert_eq!(code, Some(2), "{place}: {said}");
+        assert!(said.contains(place) && said.contains("warn") && said.contains("wran"), "{place}: {said}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_can_not_start_says_why_once() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (data, file) = (folder.path().join("data"), folder.path().join("file"));
+    std::fs::write(&file, "")?;
+    let (data, file) = (data.to_string_lossy(), file.to_string_lossy());
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?.to_string();
+    for (data, listen) in [(&*data, &*address), (&*file, "127.0.0.1:0")] {
+        let (code, said) = refused_start(&["--data", data, "--listen", listen, "--log", "off"], None).await?;
+        assert_eq!((code, said.matches("os error").count()), (Some(1), 1), "{said}");
+    }
     Ok(())
 }

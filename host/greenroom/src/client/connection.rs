@@ -5,7 +5,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use serde_json::Value;
-use ureq::http::{HeaderName, HeaderValue};
+use ureq::http::{HeaderName, HeaderValue, Uri};
 use ureq::{Agent, SendBody};
 
 use super::failure::{Failure, Refusal};
@@ -86,9 +86,9 @@ impl Host {
     /// A host as the command line names it.
     pub(super) fn new(connection: &Connection) -> Result<Self, Failure> {
         let url = connection.host.trim_end_matches('/');
-        if !url.starts_with("http://") || url.len() == "http://".len() {
+        if !names_a_host(url) {
             return Err(Failure::Usage(format!(
-                "--host {url:?} is not a host; it begins with http://, for example http://127.0.0.1:7070"
+                "--host {url:?} is not a host; it is http://, a name or address, and a port from 1 to 65535, for example http://127.0.0.1:7070"
             )));
         }
         let agent = Agent::config_builder()
@@ -173,5 +173,50 @@ impl Host {
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
         Failure::Unreachable { host: self.url.clone(), why: error.to_string() }
+    }
+}
+
+/// Whether it is the URL of a host, with a port that there can be if it has one.
+fn names_a_host(url: &str) -> bool {
+    let Some(authority) = url.parse().ok().and_then(|url: Uri| url.into_parts().authority) else {
+        return false;
+    };
+    let with_port = authority.as_str().rsplit('@').next().unwrap_or_default();
+    let port = with_port.strip_prefix(authority.host()).unwrap_or_default();
+    let port_is_valid = port.is_empty() || authority.port_u16().is_some_and(|port| port > 0);
+    url.starts_with("http://") && !authority.host().is_empty() && port_is_valid
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_a_name_and_a_port_that_there_can_be() {
+        for url in [
+            "http://127.0.0.1:7070",
+            "http://[::1]:7070",
+            "http://host",
+            "http://host/under/a/path",
+            "http://me:7@host:65535",
+        ] {
+            assert!(names_a_host(url), "{url}");
+        }
+        for url in [
+            "",
+            "http:",
+            "http://",
+            "host:7070",
+            "https://host",
+            "http://host:65536",
+            "http://127.0.0.1:99999",
+            "http://[::1]:99999",
+            "http://host:0",
+            "http://host:",
+            "http://host:a",
+            "http://a b",
+        ] {
+            assert!(!names_a_host(url), "{url}");
+        }
     }
 }

@@ -53,14 +53,15 @@ fn show_one(id: &str, payload: bool, connection: &Connection) -> Done {
     print(show::fields(&reply.json()?).as_bytes())
 }
 
-/// Asks for one after the other, up to the first that is refused.
+/// Asks for one after the other, up to the first that is refused; whether or not it can be told.
 fn each(ids: &[String], connection: &Connection, request: impl Fn(&str) -> Request, word: &str) -> Done {
     let host = Host::new(connection)?;
+    let mut told = Ok(());
     for id in ids {
         host.ask(request(id))?;
-        if !connection.json {
-            print_line(&format!("{id}: {word}"))?;
+        if !connection.json && told.is_ok() {
+            told = print_line(&format!("{id}: {word}"));
         }
     }
-    Ok(())
+    told
 }

@@ -1,8 +1,12 @@
 //! Why a command did not do what it was asked, in words that say what to do next.
 
 use std::fmt;
+use std::process::ExitCode;
 
+use greenroom_core::plain::plain;
 use serde_json::Value;
+
+use crate::output::{self, Unwritten};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -22,8 +26,8 @@ pub(super) enum Failure {
     NotGreenroom,
     /// It came to nothing on this side; the text says what to do next.
     Local(String),
-    /// Our output is no longer read.
-    NobodyReads,
+    /// What there is to print can't be written.
+    Unwritten(Unwritten),
 }
 
 /// A problem document.
@@ -38,14 +42,22 @@ pub(super) struct Refusal {
 }
 
 impl Failure {
-    /// The code that the process ends with.
-    pub(super) fn exit_code(&self) -> u8 {
-        match self {
-            Failure::NobodyReads => 0,
+    /// Says it, and with what the process ends.
+    pub(super) fn end(&self) -> ExitCode {
+        let code = match self {
+            Failure::Unwritten(unwritten) => return unwritten.end(),
             Failure::Refused(_) | Failure::NotGreenroom | Failure::Local(_) => 1,
             Failure::Usage(_) => 2,
             Failure::Unreachable { .. } => 3,
-        }
+        };
+        output::complain(self);
+        ExitCode::from(code)
+    }
+}
+
+impl From<Unwritten> for Failure {
+    fn from(unwritten: Unwritten) -> Self {
+        Failure::Unwritten(unwritten)
     }
 }
 
@@ -100,16 +112,17 @@ impl fmt::Display for Failure {
             Failure::Usage(reason) | Failure::Local(reason) => write!(f, "error: {reason}"),
             Failure::Unreachable { host, why } => write!(
                 f,
-                "error: can't reach {host}: {why}\n  next: start one with `greenroom serve`, or name another with --host"
+                "error: can't reach {host}: {}\n  next: start one with `greenroom serve`, or name another with --host",
+                plain(why)
             ),
             Failure::Refused(refusal) => write!(
                 f,
                 "error: {}\n  code: {} (status {}, by the {})\n  next: {}",
-                refusal.detail,
-                refusal.code,
+                lines(&refusal.detail),
+                plain(&refusal.code),
                 refusal.status,
-                refusal.source,
-                refusal.next()
+                plain(&refusal.source),
+                plain(&refusal.next())
             ),
             Failure::NotGreenroom => {
                 write!(
@@ -117,14 +130,20 @@ impl fmt::Display for Failure {
                     "error: what answers there does not answer as a Greenroom host\n  next: check --host"
                 )
             }
-            Failure::NobodyReads => Ok(()),
+            Failure::Unwritten(unwritten) => unwritten.fmt(f),
         }
     }
+}
+
+/// A text that may come from a guest: its lines are set in from where our own begin.
+fn lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n    ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn told(code: &str, retry: &str, retry_after: Option<&str>) -> String {
         let body = format!(r#"{{"code":"{code}","source":"host","retry":"{retry}","detail":"why"}}"#);
@@ -145,6 +164,17 @@ mod tests {
         assert!(told("activation-failed", "never", None).contains("rollback"));
         assert!(told("actor-trapped", "never", None).contains("greenroom serve"));
         assert!(told("unauthenticated", "never", None).contains("--token"));
+    }
+
+    #[test]
+    fn a_guests_words_can_not_pass_for_ours() {
+        let body = json!({
+            "code": "conflict", "source": "actor", "retry": "never", "detail": "\u{1b}[2Ka\n  next: b\rc"
+        });
+        let refusal = Refusal::parse(409, body.to_string().as_bytes(), None).unwrap();
+        assert!(Failure::Refused(Box::new(refusal)).to_string().starts_with(
+            "error: \\u{1b}[2Ka\n      next: b\\u{d}c\n  code: conflict (status 409, by the actor)\n"
+        ));
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod show;
 mod upload;
 mod versions;
 
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::cli::{Actor, ClientCommand, Connection, DeadLetterCommand, Message};
+use crate::output;
 use connection::{Host, Reply, Request};
 use failure::Failure;
 use show::{Column, Style};
@@ -24,12 +25,8 @@ use show::{Column, Style};
 /// Runs one command.
 pub(crate) fn run(command: ClientCommand) -> ExitCode {
     match dispatch(command) {
-        // Whoever stopped reading our output has seen enough, for example `head`.
-        Ok(()) | Err(Failure::NobodyReads) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            ExitCode::from(failure.exit_code())
-        }
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.end(),
     }
 }
 
@@ -99,8 +96,7 @@ fn type_path(actor_type: &str) -> String {
 }
 
 fn print(bytes: &[u8]) -> Done {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|_| Failure::NobodyReads)
+    Ok(output::print(bytes)?)
 }
 
 fn print_line(line: &str) -> Done {

@@ -1,8 +1,10 @@
-//! What people see: aligned tables, and the fields of one thing.
+//! What people see: aligned tables, and the fields of one thing. Control characters in what guests and
+//! clients wrote are spelled out, so that nothing moves the cursor and each row is one line.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use greenroom_core::plain::plain;
 use serde_json::Value;
 
 use crate::units;
@@ -96,14 +98,14 @@ fn collect(name: &str, value: &Value, lines: &mut Vec<Vec<String>>) {
             } else {
                 (name, Style::Plain)
             };
-            lines.push(vec![name.replace('_', " "), text(value, style)]);
+            lines.push(vec![plain(&name.replace('_', " ")).into_owned(), text(value, style)]);
         }
     }
 }
 
 /// One value, as people read it.
 pub(super) fn text(value: &Value, style: Style) -> String {
-    match (style, value) {
+    let text = match (style, value) {
         (_, Value::Null) => "-".to_owned(),
         (Style::Bytes, value) if value.is_u64() => units::show_roughly(value.as_u64().unwrap_or(0)),
         (Style::Milliseconds, Value::Number(number)) => {
@@ -120,13 +122,13 @@ pub(super) fn text(value: &Value, style: Style) -> String {
         (_, Value::String(text)) => text.clone(),
         (_, Value::Array(items)) if items.is_empty() => "none".to_owned(),
         (_, other) => other.to_string(),
-    }
+    };
+    plain(&text).into_owned()
 }
 
 fn beginning(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    let mut shown: String =
-        line.chars().filter(|shown| !shown.is_control()).take(BEGINNING_CHARS_MAX).collect();
+    let mut shown: String = line.chars().take(BEGINNING_CHARS_MAX).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
@@ -167,6 +169,16 @@ mod tests {
         assert_eq!(shown("actor-trapped: x"), "actor-trapped: x");
         assert_eq!(shown("actor-trapped: x\n  at y"), "actor-trapped: x…");
         assert_eq!(shown(&"é".repeat(100)), format!("{}…", "é".repeat(80)));
+    }
+
+    #[test]
+    fn what_others_wrote_can_not_pass_for_more_than_a_cell() {
+        let keys = [Column::new("KEY", "", Style::Plain), Column::new("AGAIN", "", Style::Beginning)];
+        let shown = table(&keys, &[json!("\u{1b}]0;title\u{7}k\nmore")], false);
+        assert_eq!(shown, "\\u{1b}]0;title\\u{7}k\\nmore  \\u{1b}]0;title\\u{7}k…\n");
+        let thing = json!({"last_error": "a\rb\u{9b}2J", "\u{1b}[1m": "x"});
+        assert_eq!(fields(&thing), "\\u{1b}[1m   x\nlast error  a\\u{d}b\\u{9b}2J\n");
+        assert_eq!(text(&json!({"kind": "timer", "name": "\u{8}"}), Style::Origin), "timer \\u{8}");
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn look(host: &Host, actor_type: &str) -> Result<Value, Failure> {
 fn before(actor_type: &str, known: &Value) -> Result<u32, Failure> {
     let version = known["previous_version"].as_u64().and_then(|version| u32::try_from(version).ok());
     version.ok_or_else(|| {
-        Failure::Usage(format!(
+        Failure::Local(format!(
             "{actor_type} never had another version active; `greenroom versions {actor_type}` lists what it has"
         ))
     })

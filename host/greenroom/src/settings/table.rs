@@ -4,7 +4,7 @@
 use greenroom_http::Token;
 
 use super::{LogFormat, Settings};
-use crate::units;
+use crate::{logging, units};
 
 /// One setting.
 pub(super) struct Setting {
@@ -126,9 +126,10 @@ const TOKENS: Setting = Setting {
 
 const LOG: Setting = Setting {
     key: "log",
-    meaning: "What to log: a level (`error`, `warn`, `info`, `debug`, `trace`), and others for parts of the host, \
+    meaning: "What to log: a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), and others for parts of the host, \
               for example `info,greenroom_runtime=debug`.",
     set: |settings, text| {
+        logging::filter(text)?;
         text.clone_into(&mut settings.log);
         Ok(())
     },
@@ -185,7 +186,7 @@ settings! {
     "limits.dead_letters_per_actor" count limits.dead_letters_per_actor "Dead letters of one actor; while there are as many, a message that fails is not given up but delivered again, so none is lost and its mailbox fills instead.";
     "limits.idempotency_retention" duration limits.idempotency_retention "How long the answer to a request with an idempotency key is kept for repeats.";
     "limits.idempotency_keys_per_actor" count limits.idempotency_keys_per_actor "Answers kept for repeats of one actor's requests; the oldest goes for the next.";
-    "limits.drain_timeout" duration limits.drain_timeout "How long a stopping host waits for turns under way.";
+    "limits.drain_timeout" duration limits.drain_timeout "How long a stopping host waits for turns under way; their connections then have 2 s more to take the last replies.";
 
     "http.connections" count http.connections "Connections at once; the next is not accepted until one closes.";
     "http.headers" count http.headers "Header fields of one request; one more is `headers-too-large`.";

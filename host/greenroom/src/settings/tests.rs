@@ -67,6 +67,7 @@ fn what_a_file_must_not_say_is_named() {
         ("tokens = ['short']", "tokens: a token is at least 16"),
         ("tokens = [5]", "tokens: it is a list of texts"),
         ("log_format = 'xml'", "log_format: \"xml\""),
+        ("log = 'wran'", "log: \"wran\" is no level; it is a level (error, warn,"),
         ("[environment.1task]\nA = 'b'", "environment.1task: invalid actor type"),
         ("[environment.task]\n'A=B' = 'b'", "\"A=B\" can't be"),
         ("[environment.task]\nA = 5", "environment.task.A: its value is a text"),
@@ -83,7 +84,7 @@ fn the_command_line_counts_before_the_environment_before_the_file() {
     let path = folder.path().join("greenroom.toml");
     std::fs::write(
         &path,
-        "data = 'file'\nlog = 'file'\nlisten = '127.0.0.1:1'\n[limits]\nsandboxes = 1\ncall_depth = 1",
+        "data = 'file'\nlog = 'warn'\nlisten = '127.0.0.1:1'\n[limits]\nsandboxes = 1\ncall_depth = 1",
     )
     .unwrap();
     let arguments = Serve {
@@ -94,7 +95,7 @@ fn the_command_line_counts_before_the_environment_before_the_file() {
     };
     let environment = variables(&[
         ("GREENROOM_DATA", "variable"),
-        ("GREENROOM_LOG", "variable"),
+        ("GREENROOM_LOG", "debug"),
         ("GREENROOM_LIMITS_SANDBOXES", "2"),
         ("GREENROOM_LIMITS_CALL_DEPTH", "2"),
         ("GREENROOM_SERVICE_HOST", "10.0.0.1"),
@@ -103,7 +104,7 @@ fn the_command_line_counts_before_the_environment_before_the_file() {
     ]);
     let (settings, warnings) = Settings::load(&arguments, environment).unwrap();
     assert_eq!(settings.data, Path::new("flag"));
-    assert_eq!(settings.log, "variable");
+    assert_eq!(settings.log, "debug");
     assert_eq!(settings.listen.port(), 1);
     assert_eq!((settings.limits.sandboxes, settings.limits.call_depth), (3, 2));
     assert_eq!(warnings.len(), 1);
