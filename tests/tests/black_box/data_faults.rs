@@ -111,7 +111,10 @@ async fn damage_that_a_read_meets_ends_the_host_and_deletes_nothing() -> anyhow:
         };
         match reply.status {
             200 => assert!(reply.body.len() == 2_000, "wrong data"),
-            503 => met = true,
+            503 => {
+                reply.refused(503, "store-unavailable");
+                met = true;
+            }
             404 => anyhow::bail!("a-{number:03} is lost without a word"),
             other => anyhow::bail!("{other} {}", reply.text()),
         }
@@ -124,6 +127,30 @@ async fn damage_that_a_read_meets_ends_the_host_and_deletes_nothing() -> anyhow:
     let said = refused_start(&host.data()).await?;
     assert!(said.contains("is damaged") && said.contains("restore a backup"), "{said}");
     assert!(std::fs::read(&database)? == damaged, "the file was touched");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_byte_that_changed_within_a_value_is_never_answered() -> anyhow::Result<()> {
+    let mut host = Host::with_probe(Settings::default()).await?;
+    script::results(&host, "a", json!([set("key", "a value that somebody relies on")])).await?;
+    script::results(&host, "b", json!([set("key", "another")])).await?;
+    host.terminate().await?;
+    let database = host.data().join("greenroom.db");
+    let mut bytes = std::fs::read(&database)?;
+    let value = b"a value that somebody relies on";
+    let places: Vec<_> = (0..bytes.len()).filter(|place| bytes[*place..].starts_with(value)).collect();
+    assert!(!places.is_empty(), "the value is not in the file");
+    places.iter().for_each(|place| bytes[*place + 8] ^= 1);
+    std::fs::write(&database, &bytes)?;
+    // The check of the start finds nothing wrong with the pages.
+    host.restart().await?;
+    assert_eq!(script::results(&host, "b", json!([script::get("key")])).await?, [json!("another")]);
+    let reply = script::run(&host, "a", json!([script::get("key")])).await?;
+    assert!(!reply.text().contains("somebody relies on"), "{}", reply.text());
+    reply.refused(503, "store-unavailable");
+    assert_eq!(host.ended().await?.code(), Some(70));
+    assert!(host.log().contains("a stored value of probe/a is not what was written"), "{}", host.log());
     Ok(())
 }
 
