@@ -1,7 +1,7 @@
 //! `greenroom settings`: what holds for an actor type, and changes of it. Sizes and durations are
 //! written as in the host's configuration; the host has the last word on every value.
 
-use greenroom_core::settings::{Kind, TypeLimit, type_limit};
+use greenroom_core::settings::{Kind, TYPE_LIMITS, TypeLimit, type_limit};
 use serde_json::{Map, Value, json};
 
 use super::connection::{Host, Request};
@@ -13,6 +13,8 @@ use crate::units;
 
 /// The settings of which each has names of its own behind a dot.
 const ENVIRONMENT: &str = "environment";
+/// The one setting that is neither a limit nor a variable.
+const KEEPS_NOTHING: &str = "keeps_nothing_in_memory";
 
 /// Shows the settings; first changes them, where there is anything to change.
 pub(super) fn run(actor_type: &str, set: &[String], unset: &[String], connection: &Connection) -> Done {
@@ -108,6 +110,9 @@ fn put_variable(patch: &mut Map<String, Value>, variable: &str, value: Value) {
 
 fn value(key: &str, text: &str) -> Result<(String, Value), String> {
     let Some(limit) = type_limit(key) else {
+        if let Some(meant) = meant(key) {
+            return Err(format!("there is no such setting of an actor type; did you mean `{meant}`?"));
+        }
         // One of the host's that is not known here, or a slip that the host names.
         let value = serde_json::from_str(text).unwrap_or_else(|_| text.into());
         return Ok((key.to_owned(), value));
@@ -124,9 +129,38 @@ fn value(key: &str, text: &str) -> Result<(String, Value), String> {
     Ok((limit.json_name(), number.into()))
 }
 
+/// The setting that somebody meant who has misspelt it, or written it as in the host's configuration.
+fn meant(key: &str) -> Option<&'static str> {
+    /// Of Jaro-Winkler, which is 1 for the same text: a letter too many, too few or wrong, or two in the wrong order.
+    const ALIKE: f64 = 0.92;
+    let key = key.strip_prefix("limits.").unwrap_or(key);
+    let names = TYPE_LIMITS.iter().map(|limit| limit.name).chain([KEEPS_NOTHING, ENVIRONMENT]);
+    let alike = names.map(|name| (strsim::jaro_winkler(key, name), name));
+    alike
+        .filter(|(alike, name)| (ALIKE..1.0).contains(alike) || (*alike >= 1.0 && type_limit(name).is_some()))
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, name)| name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_is_told_what_was_meant() {
+        for (key, name) in [
+            ("turn_timout", "turn_timeout"),
+            ("limits.turn_timeout", "turn_timeout"),
+            ("mailbox_capcity", "mailbox_capacity"),
+            ("keeps_nothing_in_memroy", "keeps_nothing_in_memory"),
+        ] {
+            assert_eq!(meant(key), Some(name), "{key}");
+            assert!(patch(&[format!("{key}=1")], &[]).unwrap_err().contains(name));
+        }
+        for key in ["keeps_nothing_in_memory", "colour", "new_limit_of_a_newer_host"] {
+            assert_eq!(meant(key), None, "{key}");
+        }
+    }
 
     fn texts(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|text| (*text).to_owned()).collect()
