@@ -2,10 +2,8 @@
 //! whose output can't be written ends with an error, unless whoever read it has seen enough.
 
 use std::fmt::{self, Display};
-use std::io::{self, StdoutLock, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
-
-use crate::process;
 
 /// Why output did not reach whoever was to read it.
 #[derive(Debug)]
@@ -33,17 +31,9 @@ impl Display for Unwritten {
     }
 }
 
-/// The process's stdout, if it has one.
-pub(crate) fn stdout() -> Result<StdoutLock<'static>, Unwritten> {
-    if process::stdout_was_closed() {
-        return Err(Unwritten(io::Error::other("it is closed")));
-    }
-    Ok(io::stdout().lock())
-}
-
 /// Prints these bytes.
 pub(crate) fn print(bytes: &[u8]) -> Result<(), Unwritten> {
-    let mut stdout = stdout()?;
+    let mut stdout = io::stdout().lock();
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Unwritten)
 }
 
@@ -60,8 +50,7 @@ pub(crate) fn print_parsers_word_and_end(said: &clap::Error) -> ExitCode {
         let _ = said.print();
         return ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(u8::MAX));
     }
-    let printed =
-        stdout().and_then(|mut stdout| said.print().and_then(|()| stdout.flush()).map_err(Unwritten));
+    let printed = said.print().and_then(|()| io::stdout().flush()).map_err(Unwritten);
     printed.map_or_else(|unwritten| unwritten.end(), |()| ExitCode::SUCCESS)
 }
 

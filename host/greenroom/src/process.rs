@@ -1,36 +1,9 @@
-//! What the process asks of its machine: a stdout, file descriptors, memory figures, signals.
+//! What the process asks of its machine: file descriptors, memory figures, signals.
 
 use std::io;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
-
-/// Whether the process began without a stdout (`>&-` in a shell). What is written then is lost, and no
-/// error says so, because the standard library has put /dev/null in its place.
-pub(crate) fn stdout_was_closed() -> bool {
-    STDOUT_WAS_CLOSED.load(Ordering::Relaxed)
-}
-
-/// Run by the loader, since in `main` it is too late to see it.
-// SAFETY: what stands in this section is called once, before `main`; the function needs no more of the
-// standard library than the system's calls, and does not panic.
-#[cfg(target_os = "linux")]
-#[allow(unsafe_code)]
-#[used]
-#[unsafe(link_section = ".init_array")]
-static BEFORE_MAIN: extern "C" fn() = look_for_stdout;
-
-#[cfg(target_os = "linux")]
-extern "C" fn look_for_stdout() {
-    // Without /proc nothing is known.
-    let open_files = Path::new("/proc/self/fd");
-    let closed = open_files.is_dir() && open_files.join("1").symlink_metadata().is_err();
-    STDOUT_WAS_CLOSED.store(closed, Ordering::Relaxed);
-}
 
 /// Raises the number of files the process may have open as far as it may without being privileged:
 /// every connection is one.

@@ -16,7 +16,7 @@ use super::connection::{Host, Request, Stream};
 use super::failure::Failure;
 use super::{Done, print_line};
 use crate::cli::Connection;
-use crate::{output, units};
+use crate::units;
 
 /// What is read at a time.
 const READ_BYTES: usize = 256 << 10;
@@ -30,7 +30,7 @@ pub(super) fn run(file: &Path, force: bool, data: Option<&Path>, connection: &Co
             ));
         }
         let lost = |why| format!("{why}; what was written to stdout is not a whole backup, throw it away");
-        let mut stdout = output::stdout()?;
+        let mut stdout = io::stdout().lock();
         return copy(data, connection, &mut stdout).map(drop).map_err(|failure| match failure {
             Failure::Local(why) => Failure::Local(lost(why)),
             other => other,
