@@ -80,7 +80,7 @@ codes! {
     InvalidPath             "invalid-path"            400 Client Never   "The path is not valid";
     InvalidRequest          "invalid-request"         400 Client Never   "The request is not valid";
     Unauthenticated         "unauthenticated"         401 Client Never   "A valid token is needed";
-    Forbidden               "forbidden"               403 Client Never   "The token does not allow this";
+    Forbidden               "forbidden"               403 Client Never   "The host does not allow this request";
     UnknownActorType        "unknown-actor-type"      404 Client Never   "Nothing is deployed under that actor type";
     UnknownActor            "unknown-actor"           404 Client Never   "The actor has nothing stored and is not active";
     NotFound                "not-found"               404 Client Never   "There is nothing at that path";
