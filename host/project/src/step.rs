@@ -136,7 +136,8 @@ fn listen(pipe: Option<impl Read>, progress: &dyn Progress) -> String {
     said
 }
 
-fn quoted(word: &OsStr) -> String {
+/// A word as one would type it.
+pub(crate) fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@,+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

