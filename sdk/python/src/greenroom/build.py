@@ -7,8 +7,10 @@ the contract, the entry point and the flags of `componentize-py`, is in here.
 
 import argparse
 import importlib.util
+import os
 import re
 import shutil
+import site
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,8 @@ _PACKAGE = Path(__file__).resolve().parent
 _WORLD = "actor"
 _ENTRY = "greenroom_entry"
 _RUN = "import sys; from componentize_py import script; sys.exit(script())"
+#: Where componentize-py looks for packages by itself: in whichever environment is active.
+_ENVIRONMENT = "VIRTUAL_ENV"
 #: Names that the generated bindings and the entry point have.
 _TAKEN = {_ENTRY, "wit_world", "componentize_py_types", "componentize_py_runtime", "poll_loop"}
 
@@ -46,15 +50,24 @@ def build(target: str, output: Path, paths: Sequence[Path] = (Path(),)) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, f"{_ENTRY}.py").write_text(_ENTRY_TEXT.format(module=module, name=name))
         made = Path(folder, "component.wasm")
-        search = [Path(folder), *paths, _PACKAGE.parent]
+        search = list(dict.fromkeys([Path(folder), *paths, _PACKAGE.parent, *_packages()]))
         command = [sys.executable, "-c", _RUN, "--wit-path", str(_PACKAGE / "wit"), "--world", _WORLD]
         command += ["--quiet", "componentize", _ENTRY, "--output", str(made)]
         for path in search:
             command += ["--python-path", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # The packages are those of this Python, whichever environment is active.
+        Path(folder, "none", "lib", "site-packages").mkdir(parents=True)
+        environment = {**os.environ, _ENVIRONMENT: str(Path(folder, "none"))}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if done.returncode != 0:
             raise BuildError(_explained(done.stdout + done.stderr))
         shutil.move(made, output)
+
+
+def _packages() -> list[Path]:
+    """The folders that this Python has its packages in."""
+    own = site.getsitepackages() + ([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])
+    return [Path(folder) for folder in own if Path(folder).is_dir()]
 
 
 def _parse(target: str) -> tuple[str, str]:
