@@ -17,8 +17,15 @@ const VENDOR: &str = "third_party/greenroom";
 /// Makes a project for an actor called `name` in `folder`, which must not be there or be empty.
 ///
 /// # Errors
-/// [`ProjectError::Invalid`] when there is something in the folder. Nothing is left half done.
+/// [`ProjectError::Invalid`] when there is something in the folder, or the name is that of a package which
+/// the project needs. Nothing is left half done.
 pub fn create(language: Language, name: &Name, folder: &Path) -> Result<(), ProjectError> {
+    if language.row().taken.contains(&name.to_string().as_str()) {
+        return Err(ProjectError::Invalid(format!(
+            "an actor in {language} can't be called {name}: a package of that name is what it is written with; \
+             choose another name, for example `my-{name}`"
+        )));
+    }
     if fs::symlink_metadata(folder).is_ok() && !is_empty_folder(folder) {
         return Err(ProjectError::Invalid(format!(
             "{} is there already; choose another name, or another folder with --dir",
@@ -114,6 +121,53 @@ mod tests {
             Language::ALL.len(),
             "something was left over"
         );
+    }
+
+    #[test]
+    fn a_name_that_a_package_of_the_sdk_has_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("a");
+        for language in Language::ALL {
+            for name in language.row().taken {
+                let refused = create(language, &name.parse().unwrap(), &at).unwrap_err().to_string();
+                assert!(refused.contains("choose another name"), "{refused}");
+            }
+        }
+        assert!(!at.exists());
+        // Every package that the SDK for Rust has, has such a name.
+        let manifests = embedded::sdk(Language::Rust).unwrap();
+        for file in manifests.iter().filter(|file| file.path.ends_with("Cargo.toml")) {
+            let manifest: toml::Table = std::str::from_utf8(&file.bytes).unwrap().parse().unwrap();
+            let Some(package) = manifest.get("package") else { continue };
+            assert!(Language::Rust.row().taken.contains(&package["name"].as_str().unwrap()), "{package}");
+        }
+    }
+
+    /// The tests at the end of a file may be in another place of the README, and need not be there for Zig.
+    #[test]
+    fn the_readme_of_each_sdk_shows_what_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        for (language, files) in [
+            (Language::Rust, &["src/lib.rs"][..]),
+            (Language::Python, &["counter.py", "test_counter.py"]),
+            (Language::TypeScript, &["src/counter.ts", "src/counter.test.ts"]),
+            (Language::Go, &["counter.go", "counter_test.go"]),
+            (Language::C, &["src/counter.c", "test/test.c"]),
+            (Language::Cpp, &["src/counter.cpp"]),
+            (Language::Zig, &["src/counter.zig"]),
+        ] {
+            let at = folder.path().join(language.name());
+            create(language, &"counter".parse().unwrap(), &at).unwrap();
+            let sdk = at.join(VENDOR).join("sdk").join(language.row().sdk[0].split('/').next().unwrap());
+            let readme = fs::read_to_string(sdk.join("README.md")).unwrap();
+            for file in files {
+                let made = fs::read_to_string(at.join(file)).unwrap();
+                let shown = made.split("\ntest \"").next().unwrap().split("\n#[cfg(test)]");
+                for part in shown {
+                    assert!(readme.contains(part.trim()), "{language}: {file}: {part}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"math"
 	"time"
 
 	"greenroom"
@@ -27,6 +28,9 @@ func main() {}
 func (c *Counter) Add(ctx *greenroom.Context, amount uint32) (uint32, error) {
 	if amount == 0 {
 		return 0, greenroom.InvalidArgument("add something")
+	}
+	if amount > math.MaxUint32-c.Count {
+		return 0, greenroom.InvalidArgument("too much")
 	}
 	c.Count += amount
 	return c.Count, ctx.Reminders().Set("forget", greenroom.Once(time.Hour), "forget", nil)

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -15,8 +16,10 @@ func TestItCountsAndForgets(t *testing.T) {
 	if host.MustCall("add", 2, &count); count != 2 {
 		t.Error(count)
 	}
-	if err := host.Call("add", 0, nil); greenroom.CodeOf(err) != greenroom.CodeInvalidArgument {
-		t.Error(err)
+	for _, bad := range []uint32{0, math.MaxUint32} {
+		if err := host.Call("add", bad, nil); greenroom.CodeOf(err) != greenroom.CodeInvalidArgument {
+			t.Error(bad, err)
+		}
 	}
 
 	if err := host.Restart(); err != nil {

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from greenroom import Context, InvalidArgument, Schedule, actor
 
+MOST = 2**32 - 1
+
 
 @actor
 class Counter:
@@ -13,8 +15,10 @@ class Counter:
 
     def add(self, ctx: Context, amount: int) -> int:
         """Adds `amount`; an hour later the counter is back at zero."""
-        if amount == 0:
+        if amount < 1:
             raise InvalidArgument("add something")
+        if amount > MOST - self.count:
+            raise InvalidArgument("too much")
         self.count += amount
         ctx.reminders.set("forget", Schedule.once(timedelta(hours=1)), "forget")
         return self.count

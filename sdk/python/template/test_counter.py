@@ -12,8 +12,9 @@ def test_it_counts_and_forgets() -> None:
     """It counts, says no, survives a restart, and forgets."""
     counter = TestHost(Counter, "counter-1")
     assert counter.call("add", 2) == 2
-    with pytest.raises(InvalidArgument):
-        counter.call("add", 0)
+    for bad in (0, -3, 2**32 - 1):
+        with pytest.raises(InvalidArgument):
+            counter.call("add", bad)
 
     counter.restart()
     assert counter.call("get") == 2

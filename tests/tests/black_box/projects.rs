@@ -83,7 +83,12 @@ async fn first_hour(
     };
     assert_eq!(add(json!(2)).await?, 2);
     assert_eq!(add(json!({ "amount": 3 })).await?, 5);
-    host.call_json("shopping-list", "first", "add", &json!(0)).await?.refused(400, "invalid-argument");
+    for bad in [json!(0), json!(-3), json!(u32::MAX)] {
+        host.call_json("shopping-list", "first", "add", &bad).await?.refused(400, "invalid-argument");
+    }
+    let count: Value =
+        host.call_json("shopping-list", "first", "get", &json!(null)).await?.expect(200).json();
+    assert_eq!(count, 5);
     Ok(())
 }
 
@@ -100,6 +105,60 @@ async fn in_rust() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_python() -> anyhow::Result<()> {
     first_hour("python", async |_: &Path| Ok(())).await
+}
+
+/// A virtual environment in `folder` that has a package of ours.
+async fn virtual_environment(folder: &Path, package: &str) -> anyhow::Result<PathBuf> {
+    let python = tool("python/bin/python");
+    let arguments = ["-m", "venv", "--without-pip", &folder.to_string_lossy()];
+    prints(&python, &arguments, Path::new("/")).await?;
+    let find = "import site; print(site.getsitepackages()[0])";
+    let packages = prints(folder.join("bin/python"), &["-c", find], Path::new("/")).await?;
+    let packages = PathBuf::from(packages.trim());
+    fs::write(packages.join(format!("{package}.py")), "")?;
+    Ok(packages)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_python_project_has_the_packages_of_its_own_environment() -> anyhow::Result<()> {
+    let _turn = ROOM.acquire().await?;
+    let binary = guests::host_binary()?;
+    let room = tempfile::tempdir()?;
+    let project = room.path().join("a");
+    prints(&binary, &["new", "--lang", "python", "a"], room.path()).await?;
+    let foreign = room.path().join("foreign");
+    virtual_environment(&foreign, "stranger").await?;
+    let packages = virtual_environment(&project.join(".venv"), "neighbour").await?;
+    let find = "import componentize_py; print(componentize_py.__path__[0])";
+    let componentize = prints(tool("python/bin/python"), &["-c", find], room.path()).await?;
+    symlink(componentize.trim(), packages.join("componentize_py"))?;
+
+    // The foreign environment is active, the project's own is not.
+    let mut path = foreign.join("bin").into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let actor = fs::read_to_string(project.join("counter.py"))?;
+    let build_with = async |module: &str| -> anyhow::Result<Output> {
+        fs::write(project.join("counter.py"), format!("import {module}\n{actor}"))?;
+        let mut command = Command::new(&binary);
+        command.arg("build").current_dir(&project).env("PATH", &path).env("VIRTUAL_ENV", &foreign);
+        command.env_remove("GREENROOM_PYTHON").stdin(Stdio::null()).kill_on_drop(true);
+        Ok(command.output().await?)
+    };
+    let built = build_with("neighbour").await?;
+    ensure!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let said = build_with("stranger").await?.stderr;
+    let said = String::from_utf8_lossy(&said);
+    ensure!(said.contains("No module named 'stranger'"), "{said}");
+
+    // A further folder that the manifest names is part of the actor, too.
+    fs::create_dir(project.join("more"))?;
+    fs::write(project.join("more/further.py"), "")?;
+    let manifest = fs::read_to_string(project.join("greenroom.toml"))?;
+    fs::write(project.join("greenroom.toml"), manifest.replace("path = [", "path = [\"more\", "))?;
+    let built = build_with("further").await?;
+    ensure!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

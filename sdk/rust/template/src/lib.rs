@@ -44,7 +44,9 @@ mod tests {
     fn it_counts_and_forgets() -> Result {
         let mut counter = TestHost::<Counter>::new("counter-1");
         assert_eq!(counter.call("add", &2)?, 2);
-        assert_eq!(counter.call("add", &0).unwrap_err().code, ErrorCode::InvalidArgument);
+        for bad in [0, u32::MAX] {
+            assert_eq!(counter.call("add", &bad).unwrap_err().code, ErrorCode::InvalidArgument);
+        }
 
         counter.restart()?;
         assert_eq!(counter.call("get", &())?, 2);

@@ -22,7 +22,7 @@ static bool add(gr_context *ctx, void *state, const void *arguments) {
   counter *self = state;
   uint32_t amount = ((const add_arguments *)arguments)->amount;
   if (amount == 0) return gr_fail(ctx, GR_INVALID_ARGUMENT, "add something");
-  if (amount > UINT32_MAX - self->count) return gr_fail(ctx, GR_RESOURCE_EXHAUSTED, "that is too much");
+  if (amount > UINT32_MAX - self->count) return gr_fail(ctx, GR_INVALID_ARGUMENT, "too much");
   self->count += amount;
   gr_schedule once = {.delay_ms = HOUR_MS};
   if (!gr_set_reminder(ctx, "forget", once, "forget", GR_NOTHING)) return false;

@@ -13,7 +13,7 @@ struct Counter {
   Result<std::uint32_t> add(Context &ctx, std::uint32_t amount) {
     if (amount == 0) return greenroom::invalid_argument("add something");
     if (amount > std::numeric_limits<std::uint32_t>::max() - count) {
-      return greenroom::resource_exhausted("that is too much");
+      return greenroom::invalid_argument("too much");
     }
     count += amount;
     auto set = ctx.set_reminder("forget", {.delay_ms = 3'600'000}, "forget");

@@ -6,6 +6,7 @@ static void it_counts_and_forgets() {
   gr_test_begin("{{name}}", "counter-1");
   GR_CHECK_TEXT(gr_test_call("add", "2"), "2");
   GR_CHECK_REFUSED(gr_test_call("add", "0"), GR_INVALID_ARGUMENT);
+  GR_CHECK_REFUSED(gr_test_call("add", "4294967295"), GR_INVALID_ARGUMENT);
 
   gr_test_crash();
   GR_CHECK_TEXT(gr_test_call("get", nullptr), "2");

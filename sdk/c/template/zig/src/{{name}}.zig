@@ -1,5 +1,7 @@
 //! The actor type `{{name}}`: a counter that forgets.
 
+const std = @import("std");
+
 const greenroom = @import("greenroom");
 
 pub const panic = greenroom.panic;
@@ -12,7 +14,9 @@ const Counter = struct {
     /// Adds `amount`; an hour later the counter is back at zero.
     pub fn add(self: *Counter, ctx: *greenroom.Context, given: struct { amount: u32 }) !u32 {
         if (given.amount == 0) return ctx.fail(.invalid_argument, "add something", .{});
-        self.count +|= given.amount;
+        self.count = std.math.add(u32, self.count, given.amount) catch {
+            return ctx.fail(.invalid_argument, "too much", .{});
+        };
         try ctx.setReminder("forget", .{ .delay_ms = hour_ms }, "forget", {});
         return self.count;
     }
@@ -37,6 +41,7 @@ test "it counts and forgets" {
     testing.begin("{{name}}", "counter-1");
     try testing.expectReply("2", testing.call("add", "2"));
     try testing.expectRefused(.invalid_argument, testing.call("add", "0"));
+    try testing.expectRefused(.invalid_argument, testing.call("add", "4294967295"));
 
     testing.crash();
     try testing.expectReply("2", testing.call("get", null));

@@ -8,7 +8,9 @@ import counterType from './counter.js';
 test('it counts and forgets', () => {
   const counter = new TestHost(counterType, 'counter-1');
   assert.equal(counter.call('add', { amount: 2 }), 2);
-  assert.throws(() => counter.call('add', { amount: 0 }), { code: 'invalid-argument' });
+  for (const amount of [0, 2 ** 32 - 1]) {
+    assert.throws(() => counter.call('add', { amount }), { code: 'invalid-argument' });
+  }
 
   counter.restart();
   assert.equal(counter.call('get'), 2);

@@ -1,5 +1,7 @@
 import { Actor, Failure, actor, is } from '@greenroom/sdk';
 
+const most = 2 ** 32 - 1;
+
 /** A counter that forgets. */
 export class Counter extends Actor<{ count: number }> {
   /** What is kept: the state is durable. */
@@ -8,6 +10,7 @@ export class Counter extends Actor<{ count: number }> {
   /** Adds `amount`; an hour later the counter is back at zero. */
   add({ amount }: { amount: number }): number {
     if (amount === 0) throw Failure.invalidArgument('add something');
+    if (amount > most - this.state.count) throw Failure.invalidArgument('too much');
     this.state.count += amount;
     this.ctx.reminders.set('forget', { delayMs: 3_600_000 }, 'forget');
     return this.state.count;
