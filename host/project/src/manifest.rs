@@ -330,6 +330,30 @@ mod tests {
         assert!(actor("typescript", "[typescript]\nentry = \"a\"\nengine = \"v8\"").contains("v8"));
     }
 
+    /// The tables and keys are those that the refusal of another key lists.
+    #[test]
+    fn the_documentation_has_every_key() {
+        let documented = include_str!("../../../docs/greenroom-toml.md");
+        let expected = |said: &str| -> Vec<String> {
+            let words = said.split("expected").nth(1).unwrap_or_default().split('`');
+            words.skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        let mut keys = vec![("actor", expected(&refused("[actor]\nx = 1")))];
+        for language in Language::ALL.map(Language::name) {
+            let text = format!("[actor]\nname = \"a\"\nlanguage = \"{language}\"\n[{language}]\nx = 1");
+            keys.push((language, expected(&refused(&text))));
+        }
+        for (table, keys) in keys {
+            assert!(!keys.is_empty(), "{table}");
+            for key in keys {
+                let has = |row: &str| {
+                    row.contains(&format!("`[{table}]`")) && row.contains(&format!("| `{key}` |"))
+                };
+                assert!(documented.lines().any(has), "docs/greenroom-toml.md lacks [{table}] {key}");
+            }
+        }
+    }
+
     #[test]
     fn a_name_is_one_in_every_language() {
         for good in ["a", "task", "shopping-list", "v2-task", &"a".repeat(64)] {
