@@ -127,6 +127,23 @@ mod tests {
     }
 
     #[test]
+    fn the_actor_that_a_readme_shows_beside_others_is_one_that_a_test_runs() {
+        for (folder, test) in [
+            ("rust", include_str!("../../../sdk/rust/tests/team.rs")),
+            ("python", include_str!("../../../sdk/python/tests/test_team.py")),
+            ("go", include_str!("../../../sdk/go/team_test.go")),
+            ("js", include_str!("../../../sdk/js/tests/team.test.ts")),
+        ] {
+            let readme = Sdk::get(&format!("{folder}/README.md")).unwrap().data;
+            let readme = String::from_utf8(readme.into_owned()).unwrap();
+            let chapter = readme.split("## Other actors and reminders").nth(1).unwrap();
+            let (_, code) = chapter.split("```").nth(1).unwrap().split_once('\n').unwrap();
+            let shown = code.split("\nexport default").next().unwrap();
+            assert!(test.contains(shown.trim()), "{folder}: {shown}");
+        }
+    }
+
+    #[test]
     fn only_sources_are_embedded() {
         for name in Sdk::iter() {
             let made = ["node_modules", "__pycache__", "/dist/", "/target/", ".egg-info"];
