@@ -6,7 +6,7 @@ use greenroom_sdk::Level;
 use greenroom_sdk::prelude::*;
 use greenroom_sdk::testing::TestHost;
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 /// A team, each of whose members has a counter.
 #[derive(Default, Serialize, Deserialize)]
