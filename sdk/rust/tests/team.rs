@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use greenroom_sdk::Level;
 use greenroom_sdk::prelude::*;
-use greenroom_sdk::testing::TestHost;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -27,6 +25,9 @@ impl Team {
         ctx.info(format!("time to review {member}"));
     }
 }
+
+use greenroom_sdk::Level;
+use greenroom_sdk::testing::TestHost;
 
 #[test]
 fn a_team_asks_tells_and_is_reminded_three_times() -> Result {
