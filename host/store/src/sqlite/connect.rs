@@ -16,9 +16,6 @@ const READER_STATEMENTS: usize = 64;
 /// Page caches, in KiB.
 const WRITER_CACHE_KIB: u32 = 64 << 10;
 const READER_CACHE_KIB: u32 = 16 << 10;
-/// Pages in the write-ahead log before they are moved into the database: 16 MiB, so that pages
-/// written again and again are moved once, and a restart still reads the log in a moment.
-const CHECKPOINT_PAGES: u32 = 4_096;
 /// The log shrinks to this after a burst.
 const LOG_BYTES_KEPT: u64 = 64 << 20;
 /// Rows that may wait between SQLite's thread and the reader of its answer.
@@ -43,7 +40,8 @@ pub(super) async fn writer(file: &Path, options: &SqliteOptions) -> sqlx::Result
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        // `log` moves the log: SQLite by itself would not say when that fails.
+        .pragma("wal_autocheckpoint", "0")
         .pragma("journal_size_limit", LOG_BYTES_KEPT.to_string())
         .statement_cache_capacity(WRITER_STATEMENTS)
         .pragma("max_page_count", (options.database_bytes_max / PAGE_BYTES).max(1).to_string())

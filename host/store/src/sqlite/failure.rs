@@ -87,6 +87,16 @@ impl Health {
         self.broken.get().cloned().unwrap_or(why)
     }
 
+    /// Remembers that, unless there was only no room or another process had the database: then nothing was lost.
+    pub(super) fn log_was_not_moved(&self, error: &Error) {
+        match kind(error) {
+            Kind::Full | Kind::Busy => {
+                tracing::warn!(%error, "the log was not moved into the database; it grows")
+            }
+            _ => drop(self.broke(format!("the log could not be moved into the database: {error}"))),
+        }
+    }
+
     /// What to answer after a change broke the store.
     pub(super) fn failed(&self, why: String) -> StoreError {
         StoreError::Failed(self.broke(why))

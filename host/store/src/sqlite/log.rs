@@ -15,8 +15,11 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::open::{LOG_FILE, SqliteOptions};
 
+/// Pages in the log before they are moved into the database: 16 MiB, so that pages written again and again are
+/// moved once, and a restart still reads the log in a moment.
+const CHECKPOINT_PAGES: u64 = 4_096;
 /// Writes between two looks at the log.
-const WRITES_BETWEEN_LOOKS: u32 = 16;
+const WRITES_BETWEEN_LOOKS: u64 = 16;
 /// How long turns wait for readers.
 const PATIENCE_MS: u64 = 100;
 
@@ -26,7 +29,9 @@ pub(super) struct LogKeeper {
     bytes_max: u64,
     /// At which size it is to be begun anew.
     next: u64,
-    writes: u32,
+    writes: u64,
+    /// At how many writes the log is moved into the database: as many as make it that long, by those before.
+    move_at: u64,
     busy_timeout: Duration,
 }
 
@@ -38,36 +43,51 @@ impl LogKeeper {
             bytes_max: options.log_bytes_max,
             next: options.log_bytes_max,
             writes: 0,
+            move_at: WRITES_BETWEEN_LOOKS,
             busy_timeout: options.busy_timeout,
         }
     }
 
-    /// Looks at the log after a write. Nothing that goes wrong here makes that write fail.
-    pub(super) async fn after_write(&mut self, connection: &mut SqliteConnection) {
-        self.writes = (self.writes + 1) % WRITES_BETWEEN_LOOKS;
-        if self.writes != 0 {
-            return;
+    /// Looks at the log after a write, which is durable whatever comes of this.
+    ///
+    /// # Errors
+    /// The log could not be moved into the database. What of it was moved before may be lost with the power, while
+    /// SQLite believes that it is there, so nothing more may be written: the next start moves all of it.
+    pub(super) async fn after_write(&mut self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
+        self.writes += 1;
+        if self.writes >= self.move_at {
+            let pages = move_log(connection).await?;
+            self.move_at =
+                (self.writes * CHECKPOINT_PAGES / pages.max(1)).clamp(WRITES_BETWEEN_LOOKS, CHECKPOINT_PAGES);
+            self.writes = 0;
         }
+        if self.writes.is_multiple_of(WRITES_BETWEEN_LOOKS) { self.bound(connection).await } else { Ok(()) }
+    }
+
+    /// Begins the log anew when it has passed its bound.
+    async fn bound(&mut self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
         let bytes = fs::metadata(&self.file).map_or(0, |metadata| metadata.len());
         if bytes <= self.next {
-            return;
+            return Ok(());
         }
-        match begin_anew(connection, self.busy_timeout).await {
-            Ok(true) => self.next = self.bytes_max,
-            Ok(false) => {
-                self.next = bytes + self.bytes_max;
-                tracing::warn!(
-                    bytes,
-                    "the write-ahead log can't be begun anew while something reads from it, a backup or another \
-                     program; it grows meanwhile"
-                );
-            }
-            Err(error) => {
-                self.next = bytes + self.bytes_max;
-                tracing::warn!(%error, bytes, "the write-ahead log was not moved into the database");
-            }
+        if begin_anew(connection, self.busy_timeout).await? {
+            self.next = self.bytes_max;
+        } else {
+            self.next = bytes + self.bytes_max;
+            tracing::warn!(
+                bytes,
+                "the write-ahead log can't be begun anew while something reads from it, a backup or another \
+                 program; it grows meanwhile"
+            );
         }
+        Ok(())
     }
+}
+
+/// Moves what readers let it, and says how many pages the log has.
+async fn move_log(connection: &mut SqliteConnection) -> sqlx::Result<u64> {
+    let moved = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(connection).await?;
+    Ok(moved.try_get::<i64, _>(1)?.unsigned_abs())
 }
 
 /// Says whether it was possible.

@@ -101,7 +101,9 @@ impl Shared {
         };
         match work(connection).await {
             Ok(value) => {
-                log.after_write(connection).await;
+                if let Err(error) = log.after_write(connection).await {
+                    self.health.log_was_not_moved(&error);
+                }
                 Ok(value)
             }
             Err(error) => {
