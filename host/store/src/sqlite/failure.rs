@@ -91,7 +91,7 @@ impl Health {
     pub(super) fn log_was_not_moved(&self, error: &Error) {
         match kind(error) {
             Kind::Full | Kind::Busy => {
-                tracing::warn!(%error, "the log was not moved into the database; it grows")
+                tracing::warn!(%error, "the log was not moved into the database; it grows");
             }
             _ => drop(self.broke(format!("the log could not be moved into the database: {error}"))),
         }
