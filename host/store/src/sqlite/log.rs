@@ -1,10 +1,13 @@
 //! The write-ahead log, kept from growing without end.
 //!
-//! SQLite moves the log into the database by itself, but begins it anew only at a moment at which nobody
-//! reads from it. Readers that overlap without a gap, each of them short, can keep that moment away for
-//! ever. So when the log has passed its bound, the writer waits a moment for those who read, while no
-//! other begins to read from the log. One that reads for longer is not waited for: turns go on, the log
-//! grows, and the host says so.
+//! It is moved into the database whenever it has got long, here and not by SQLite itself, which would not say
+//! that it failed. SQLite writes part of a log that somebody reads without a sync, and does not write that part
+//! again when the sync of the rest fails; so after a failure nothing may be written any more.
+//!
+//! SQLite begins the log anew only at a moment at which nobody reads from it. Readers that overlap without a gap,
+//! each of them short, can keep that moment away for ever. So when the log has passed its bound, the writer waits a
+//! moment for those who read, while no other begins to read from the log. One that reads for longer is not waited
+//! for: turns go on, the log grows, and the host says so.
 
 use std::fs;
 use std::path::{Path, PathBuf};
