@@ -8,6 +8,7 @@ use greenroom_core::{ActorType, Address, Code, Error, MessageId, Timestamp};
 
 use crate::dispatch::Dispatch;
 use crate::node::Node;
+use crate::to_its_end::to_its_end;
 
 /// Which dead letters to list. The list is in the order in which the messages were sent.
 #[derive(Clone, Debug, Default)]
@@ -43,9 +44,8 @@ impl Node {
     pub async fn retry_dead_letter(&self, id: MessageId) -> Result<(), Error> {
         self.check_not_draining()?;
         let dispatch = Arc::clone(&self.dispatch);
-        // A task of its own, so that whoever is back in a mailbox is also woken.
-        let retried = tokio::spawn(async move { dispatch.retry_dead_letter(id).await }).await;
-        retried.unwrap_or_else(|_| Err(Error::new(Code::Internal, "retrying a dead letter panicked")))
+        // Whoever is back in a mailbox is also woken.
+        to_its_end(async move { dispatch.retry_dead_letter(id).await }).await
     }
 
     /// Removes a dead letter.

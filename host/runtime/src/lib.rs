@@ -36,6 +36,7 @@ mod store_watch;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod to_its_end;
 mod turn;
 mod types;
 mod undeploy;

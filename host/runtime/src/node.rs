@@ -28,6 +28,7 @@ use crate::operation::Operation;
 use crate::residency::{Residency, ResidentBytes};
 use crate::scheduler::Scheduler;
 use crate::store_watch;
+use crate::to_its_end::to_its_end;
 use crate::turn::{check_payload, stored};
 use crate::types::Types;
 use crate::view::{
@@ -299,15 +300,17 @@ impl Node {
     /// `component-rejected`, with everything that is wrong with it.
     pub async fn deploy(&self, actor_type: &ActorType, component: Bytes) -> Result<Deployment, Error> {
         self.check_not_draining()?;
-        let deployed = self.dispatch.types.deploy(actor_type, component).await;
+        let prepared = self.dispatch.types.prepare(actor_type, component.clone()).await;
         // A compilation takes long enough for the node to have stopped meanwhile.
-        let deployment = deployed.map_err(|error| match self.check_not_draining() {
-            Err(draining) if error.code == Code::StoreUnavailable => draining,
-            _ => error,
-        })?;
-        // What is stored for its actors already, if anything is.
-        self.dispatch.scheduler.note(Timestamp::EPOCH);
-        Ok(deployment)
+        let behavior = prepared.and_then(|behavior| self.check_not_draining().map(|()| behavior))?;
+        let (dispatch, name) = (Arc::clone(&self.dispatch), actor_type.clone());
+        to_its_end(async move {
+            let deployment = dispatch.types.deploy(&name, &component, behavior).await?;
+            // What is stored for its actors already, if anything is.
+            dispatch.scheduler.note(Timestamp::EPOCH);
+            Ok(deployment)
+        })
+        .await
     }
 
     /// Every actor type, by name.
@@ -350,7 +353,8 @@ impl Node {
         version: u32,
     ) -> Result<ActorTypeView, Error> {
         self.check_not_draining()?;
-        self.dispatch.types.activate(actor_type, version).await?;
+        let (dispatch, name) = (Arc::clone(&self.dispatch), actor_type.clone());
+        to_its_end(async move { dispatch.types.activate(&name, version).await }).await?;
         self.actor_type(actor_type).await
     }
 
@@ -373,7 +377,8 @@ impl Node {
         patch: &Value,
     ) -> Result<Vec<SettingView>, Error> {
         self.check_not_draining()?;
-        self.dispatch.types.change_settings(actor_type, patch).await?;
+        let (dispatch, name, patch) = (Arc::clone(&self.dispatch), actor_type.clone(), patch.clone());
+        to_its_end(async move { dispatch.types.change_settings(&name, &patch).await }).await?;
         self.settings(actor_type).await
     }
 

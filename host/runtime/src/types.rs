@@ -5,10 +5,12 @@
 //! meets another version, or other settings, at its next turn.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use futures::FutureExt as _;
 use greenroom_core::sandbox::{Behavior, Environment, PrepareError, SandboxEngine};
 use greenroom_core::settings::SettingView;
 use greenroom_core::store::{ActorTypeRecord, Store, StoreError, StoreResult, VersionRecord};
@@ -151,15 +153,28 @@ impl Types {
         Err(Error::new(Code::Internal, "the deployed component is missing; deploy it again"))
     }
 
-    /// Checks and compiles a component and makes it the active version.
-    pub(crate) async fn deploy(&self, actor_type: &ActorType, component: Bytes) -> Result<Deployment, Error> {
-        let behavior = self.engine.prepare(component.clone()).await.map_err(|error| match error {
+    /// Checks and compiles a component. When that is given up, nothing is left of it.
+    pub(crate) async fn prepare(
+        &self,
+        actor_type: &ActorType,
+        component: Bytes,
+    ) -> Result<Arc<dyn Behavior>, Error> {
+        self.engine.prepare(component).await.map_err(|error| match error {
             PrepareError::Rejected(why) => Error::new(Code::ComponentRejected, why),
             PrepareError::Failed(why) => {
                 tracing::error!(%actor_type, error = why, "preparing a component failed");
                 Error::new(Code::Internal, "the component could not be prepared; the host's log says why")
             }
-        })?;
+        })
+    }
+
+    /// Makes a component, and what was prepared of it, the active version.
+    pub(crate) async fn deploy(
+        &self,
+        actor_type: &ActorType,
+        component: &Bytes,
+        behavior: Arc<dyn Behavior>,
+    ) -> Result<Deployment, Error> {
         let _changing = self.changing().await;
         // What is stored counts: a change whose outcome was unknown may have been made.
         match self.record(actor_type).await {
@@ -175,11 +190,13 @@ impl Types {
             Err(error) => return Err(error),
         }
         FailPoint::UploadPrepared.reach();
-        let versions_max = self.limits.versions_per_type;
-        let stored =
-            self.store.deploy(actor_type, behavior.info(), &component, versions_max, self.clock.now()).await;
-        FailPoint::UploadStored.reach();
-        let record = self.settled(actor_type, stored).await?;
+        let (versions_max, now) = (self.limits.versions_per_type, self.clock.now());
+        let storing = async {
+            let stored = self.store.deploy(actor_type, behavior.info(), component, versions_max, now).await;
+            FailPoint::UploadStored.reach();
+            stored
+        };
+        let record = self.settle(actor_type, storing).await?;
         let version = self.install(&record, Arc::new(OnceCell::new_with(Some(behavior))));
         let version = version.ok_or_else(|| Error::new(Code::Internal, "the new version was not stored"))?;
         tracing::info!(%actor_type, version = version.record.number, digest = %version.record.component.digest, "deployed");
@@ -209,10 +226,12 @@ impl Types {
             self.follow(&record);
             return Ok(());
         }
-        let stored = self.store.activate_version(actor_type, number).await;
-        let record = self.settled(actor_type, stored).await?;
-        let record = record.ok_or_else(|| unknown(actor_type))?;
-        FailPoint::ActivateStored.reach();
+        let storing = async {
+            let stored = self.store.activate_version(actor_type, number).await;
+            FailPoint::ActivateStored.reach();
+            stored
+        };
+        let record = self.settle(actor_type, storing).await?.ok_or_else(|| unknown(actor_type))?;
         self.install(&record, Arc::new(OnceCell::new_with(Some(behavior))));
         tracing::info!(%actor_type, version = number, before = record.previous_version, "activated");
         Ok(())
@@ -225,9 +244,8 @@ impl Types {
         let settings = settings
             .patched(patch, &self.limits)
             .map_err(|invalid| Error::new(Code::InvalidRequest, invalid.to_string()))?;
-        let stored = self.store.set_settings(actor_type, &settings).await;
-        let record = self.settled(actor_type, stored).await?;
-        let record = record.ok_or_else(|| unknown(actor_type))?;
+        let storing = self.store.set_settings(actor_type, &settings);
+        let record = self.settle(actor_type, storing).await?.ok_or_else(|| unknown(actor_type))?;
         self.install(&record, self.prepared_for(&record));
         tracing::info!(%actor_type, "settings changed");
         Ok(())
@@ -267,9 +285,15 @@ impl Types {
         }
     }
 
-    /// What the store answered to a change of a type. When it does not say whether it made the change, what
-    /// is stored now is what turns run: a node must not go on with one version and begin with another.
-    async fn settled<T>(&self, actor_type: &ActorType, stored: StoreResult<T>) -> Result<T, Error> {
+    /// Makes a change of a type in the store. When nobody says whether it was made, what is stored now is what
+    /// turns run: a node must not go on with one version and begin with another.
+    async fn settle<T>(
+        &self,
+        actor_type: &ActorType,
+        storing: impl Future<Output = StoreResult<T>>,
+    ) -> Result<T, Error> {
+        let panicked = |_| Err(StoreError::Unknown("changing an actor type panicked".into()));
+        let stored = AssertUnwindSafe(storing).catch_unwind().await.unwrap_or_else(panicked);
         if let Err(StoreError::Unknown(_)) = &stored
             && let Ok(record) = self.record(actor_type).await
         {

@@ -21,6 +21,7 @@ use greenroom_core::{ActorType, Code, Error, FailPoint, Timestamp};
 
 use crate::dispatch::Dispatch;
 use crate::node::Node;
+use crate::to_its_end::to_its_end;
 use crate::types::unknown;
 
 /// How soon to ask again what is stored, when the store does not tell.
@@ -36,9 +37,7 @@ impl Node {
     pub async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> Result<(), Error> {
         self.check_not_draining()?;
         let (dispatch, name) = (Arc::clone(&self.dispatch), actor_type.clone());
-        // A task of its own, so that it is not left half done.
-        let undeployed = tokio::spawn(async move { dispatch.undeploy(&name, purge).await }).await;
-        undeployed.unwrap_or_else(|_| Err(Error::new(Code::Internal, "undeploying an actor type panicked")))
+        to_its_end(async move { dispatch.undeploy(&name, purge).await }).await
     }
 }
 

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_core::store::StoreError;
-use greenroom_core::{ActorType, Code, Limits, Method};
-use greenroom_store::{CommitFault, Encounter, Encounters, Operation};
+use greenroom_core::{ActorType, Code, Error, Limits, Method};
+use greenroom_store::{CommitFault, Encounter, Encounters, Operation, Pause};
+use serde_json::json;
 
 use super::scripted::script;
 use super::world::{World, actor, answer, fails, limits, text, toolbox};
+use crate::Node;
 
 fn name() -> ActorType {
     ActorType::new("t").unwrap()
@@ -74,6 +76,64 @@ async fn a_node_runs_what_is_stored_also_when_the_store_does_not_say_that_it_is(
     assert!(!world.node.deploy(&name(), "two".into()).await.unwrap().created, "it is there already");
     world.crash().await;
     assert_eq!(world.call("a", "version", "").await.unwrap(), "two");
+}
+
+/// Asks for one of the changes of a type that there are.
+async fn change(node: Node, asks: &str) -> Result<(), Error> {
+    match asks {
+        "deploy" => node.deploy(&name(), "two".into()).await.map(drop),
+        "activate" => node.activate_version(&name(), 2).await.map(drop),
+        _ => node.change_settings(&name(), &json!({ "payload_bytes": 100 })).await.map(drop),
+    }
+}
+
+/// Whether turns run what such a change makes of `world()`.
+async fn is_made(world: &World, asks: &str) -> bool {
+    if asks == "settings" {
+        world.call("a", "append", &"x".repeat(101)).await.is_err()
+    } else {
+        world.call("a", "version", "").await.unwrap() == "two"
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_stored_is_made_also_when_its_client_has_gone() {
+    for asks in ["deploy", "activate", "settings"] {
+        for ms in [5, 15] {
+            let world = world().await;
+            let slow = Pause { yields: 0, time: Duration::from_millis(10) };
+            world.store.set_encounters(Arc::new(move |operation| match operation {
+                Operation::Change => Encounter { before: slow, fault: None, after: slow },
+                _ => Encounter::default(),
+            }));
+            let client = tokio::spawn(change(world.node.clone(), asks));
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            assert!(!is_made(&world, asks).await, "it is over already");
+            client.abort();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert!(is_made(&world, asks).await, "{asks}, whose client went after {ms} ms");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_panics_leaves_nothing_stored_that_does_not_run() {
+    for asks in ["deploy", "activate", "settings"] {
+        let mut world = world().await;
+        let has_panicked = AtomicBool::new(false);
+        world.store.set_encounters(Arc::new(move |operation| {
+            let comes_first = operation == Operation::Change && !has_panicked.swap(true, Ordering::Relaxed);
+            assert!(!comes_first, "as planned");
+            Encounter::default()
+        }));
+        let error = change(world.node.clone(), asks).await.unwrap_err();
+        assert_eq!(error.code, Code::OutcomeUnknown, "{asks}");
+        let runs = is_made(&world, asks).await;
+        world.crash().await;
+        assert_eq!(is_made(&world, asks).await, runs, "{asks}");
+        change(world.node.clone(), asks).await.unwrap();
+        assert!(is_made(&world, asks).await, "{asks}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
