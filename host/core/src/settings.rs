@@ -18,8 +18,10 @@ pub const ENVIRONMENT_VARIABLES_MAX: usize = 100;
 /// Bytes of the names and values of the variables that are set for one type.
 pub const ENVIRONMENT_BYTES_MAX: usize = 32 << 10;
 
-const ENVIRONMENT: &str = "environment";
-const KEEPS_NOTHING_IN_MEMORY: &str = "keeps_nothing_in_memory";
+/// The setting whose members are the environment variables of guests.
+pub const ENVIRONMENT: &str = "environment";
+/// The setting that says so of a behavior: neither a limit nor a variable.
+pub const KEEPS_NOTHING_IN_MEMORY: &str = "keeps_nothing_in_memory";
 
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -308,7 +308,7 @@ pub(crate) enum ClientCommand {
         #[command(flatten)]
         connection: Connection,
     },
-    /// Show an actor type and its versions.
+    /// Show an actor type, its versions, and the methods that its component exports.
     #[command(after_long_help = "Example:\n  greenroom type task")]
     Type {
         /// The actor type

@@ -179,11 +179,16 @@ fn types(connection: &Connection) -> Done {
 }
 
 fn one_type(actor_type: &str, connection: &Connection) -> Done {
-    const COLUMNS: &[Column] = &[
+    const VERSIONS: &[Column] = &[
         Column::new("VERSION", "/version", Style::Plain),
         Column::new("DEPLOYED", "/deployed_at", Style::Plain),
         Column::new("SIZE", "/size", Style::Bytes),
         Column::new("SHA-256", "/digest", Style::Plain),
+    ];
+    const METHODS: &[Column] = &[
+        Column::new("METHOD", "/name", Style::Plain),
+        Column::new("PARAMETERS", "/parameters", Style::Members),
+        Column::new("ABOUT", "/docs", Style::Beginning),
     ];
     let reply = Host::new(connection)?.ask(Request::new("GET", type_path(actor_type)))?;
     if connection.json {
@@ -196,7 +201,13 @@ fn one_type(actor_type: &str, connection: &Connection) -> Done {
         show::text(&known["active_actors"], Style::Plain)
     ))?;
     let versions = known["versions"].as_array().ok_or(Failure::NotGreenroom)?;
-    print(show::table(COLUMNS, versions, true).as_bytes())
+    print(show::table(VERSIONS, versions, true).as_bytes())?;
+    match known["methods"].as_array() {
+        Some(methods) if !methods.is_empty() => {
+            print(format!("\n{}", show::table(METHODS, methods, true)).as_bytes())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn undeploy(actor_type: &str, purge: bool, connection: &Connection) -> Done {

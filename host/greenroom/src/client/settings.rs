@@ -1,7 +1,9 @@
 //! `greenroom settings`: what holds for an actor type, and changes of it. Sizes and durations are
 //! written as in the host's configuration; the host has the last word on every value.
 
-use greenroom_core::settings::{Kind, TYPE_LIMITS, TypeLimit, type_limit};
+use greenroom_core::settings::{
+    ENVIRONMENT, KEEPS_NOTHING_IN_MEMORY, Kind, TYPE_LIMITS, TypeLimit, type_limit,
+};
 use serde_json::{Map, Value, json};
 
 use super::connection::{Host, Request};
@@ -10,11 +12,6 @@ use super::show::{self, Column, Style};
 use super::{Done, print, print_raw, type_path};
 use crate::cli::Connection;
 use crate::units;
-
-/// The settings of which each has names of its own behind a dot.
-const ENVIRONMENT: &str = "environment";
-/// The one setting that is neither a limit nor a variable.
-const KEEPS_NOTHING: &str = "keeps_nothing_in_memory";
 
 /// Shows the settings; first changes them, where there is anything to change.
 pub(super) fn run(actor_type: &str, set: &[String], unset: &[String], connection: &Connection) -> Done {
@@ -134,7 +131,7 @@ fn meant(key: &str) -> Option<&'static str> {
     /// Of Jaro-Winkler, which is 1 for the same text: a letter too many, too few or wrong, or two in the wrong order.
     const ALIKE: f64 = 0.92;
     let key = key.strip_prefix("limits.").unwrap_or(key);
-    let names = TYPE_LIMITS.iter().map(|limit| limit.name).chain([KEEPS_NOTHING, ENVIRONMENT]);
+    let names = TYPE_LIMITS.iter().map(|limit| limit.name).chain([KEEPS_NOTHING_IN_MEMORY, ENVIRONMENT]);
     let alike = names.map(|name| (strsim::jaro_winkler(key, name), name));
     alike
         .filter(|(alike, name)| (ALIKE..1.0).contains(alike) || (*alike >= 1.0 && type_limit(name).is_some()))

@@ -20,6 +20,8 @@ pub(super) enum Style {
     Milliseconds,
     /// As who sent a message.
     Origin,
+    /// As the names of the members that a JSON Schema has; `?` after those that may be left out.
+    Members,
     /// The beginning of a text that may be long, on one line.
     Beginning,
 }
@@ -119,11 +121,22 @@ pub(super) fn text(value: &Value, style: Style) -> String {
             format!("{} {}", part("kind"), who.join("/")).trim_end().to_owned()
         }
         (Style::Beginning, Value::String(text)) => beginning(text),
+        (Style::Members, schema) => members(schema),
         (_, Value::String(text)) => text.clone(),
         (_, Value::Array(items)) if items.is_empty() => "none".to_owned(),
         (_, other) => other.to_string(),
     };
     plain(&text).into_owned()
+}
+
+fn members(schema: &Value) -> String {
+    let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
+    let named = |name: &String| {
+        let may_be_left_out = !required.iter().any(|required| required == name);
+        format!("{name}{}", if may_be_left_out { "?" } else { "" })
+    };
+    let names = schema["properties"].as_object().into_iter().flat_map(|members| members.keys());
+    names.map(named).collect::<Vec<_>>().join(", ")
 }
 
 fn beginning(text: &str) -> String {
@@ -179,6 +192,15 @@ mod tests {
         let thing = json!({"last_error": "a\rb\u{9b}2J", "\u{1b}[1m": "x"});
         assert_eq!(fields(&thing), "\\u{1b}[1m   x\nlast error  a\\u{d}b\\u{9b}2J\n");
         assert_eq!(text(&json!({"kind": "timer", "name": "\u{8}"}), Style::Origin), "timer \\u{8}");
+    }
+
+    #[test]
+    fn members_are_told_with_those_that_may_be_left_out() {
+        let shown = |schema: Value| text(&schema, Style::Members);
+        let properties = json!({ "deadline": { "type": "string" }, "title": { "type": "string" } });
+        assert_eq!(shown(json!({ "properties": properties, "required": ["title"] })), "deadline?, title");
+        assert_eq!(shown(json!({ "properties": {} })), "");
+        assert_eq!(shown(json!(true)), "");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 
 use greenroom_core::address::{ACTOR_ID_BYTES_MAX, NAME_BYTES_MAX};
 use greenroom_core::schedule::PERIOD_MIN_MS;
-use greenroom_core::settings::{ENVIRONMENT_VARIABLES_MAX, TYPE_LIMITS};
+use greenroom_core::settings::{
+    ENVIRONMENT, ENVIRONMENT_VARIABLES_MAX, KEEPS_NOTHING_IN_MEMORY, TYPE_LIMITS,
+};
 use greenroom_core::{Code, Limits};
 use serde_json::{Map, Value, json};
 
@@ -117,8 +119,8 @@ fn settings(limits: &Limits) -> Value {
         (limit.json_name(), schema)
     };
     let mut members: Map<String, Value> = TYPE_LIMITS.iter().map(limit).collect();
-    members.insert("keeps_nothing_in_memory".into(), json!({"type": ["boolean", "null"]}));
-    members.insert("environment".into(), environment());
+    members.insert(KEEPS_NOTHING_IN_MEMORY.into(), json!({"type": ["boolean", "null"]}));
+    members.insert(ENVIRONMENT.into(), environment());
     json!({
         "type": "object",
         "properties": members,
