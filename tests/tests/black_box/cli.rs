@@ -275,6 +275,24 @@ async fn refused_start(arguments: &[&str], log: Option<&str>) -> anyhow::Result<
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_type_is_shown_with_the_methods_it_exports() -> anyhow::Result<()> {
+    let host = Host::start().await?;
+    host.deploy("typed", guests::component("typed")?).await?.expect(201);
+    host.deploy("probe", guests::component("probe")?).await?.expect(201);
+    let shown = prints(&host, &["type", "typed"]).await?;
+    let words = |name: &str| {
+        let line = shown.lines().find(|line| line.split("  ").next() == Some(name));
+        line.map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>())
+    };
+    assert_eq!(words("METHOD"), Some(vec!["METHOD", "PARAMETERS", "ABOUT"]), "{shown}");
+    assert_eq!(words("ask"), Some(vec!["ask", "body, id, method", "-"]), "{shown}");
+    assert_eq!(words("option-in-option"), Some(vec!["option-in-option", "value?", "-"]), "{shown}");
+    // What takes any method says of none.
+    assert!(!prints(&host, &["type", "probe"]).await?.contains("METHOD"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_misspelt_level_of_the_log_is_refused() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let (data, config) = (folder.path().join("data"), folder.path().join("greenroom.toml"));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use greenroom_tests::attack::while_under_attack;
 use greenroom_tests::client::Client;
 use greenroom_tests::config::Settings;
 use greenroom_tests::eventually::{SOON, eventually};
@@ -12,31 +13,13 @@ use greenroom_tests::host::Host;
 use greenroom_tests::script::{self, call, simply, work};
 use serde_json::{Value, json};
 
-/// A neighbour that takes longer than this notices: less than one of the hostile turns takes, so it
-/// would notice if those did not yield.
-const UNNOTICED: Duration = Duration::from_millis(1_500);
-
-/// Asks a healthy actor again and again until told to stop; the longest it had to wait.
-fn neighbour(client: Client, over: Arc<AtomicBool>) -> tokio::task::JoinHandle<anyhow::Result<Duration>> {
-    tokio::spawn(async move {
-        let mut longest = Duration::ZERO;
-        while !over.load(Ordering::Relaxed) {
-            let asked = Instant::now();
-            let reply = client.call("probe", "neighbour", "increment", "").await?;
-            anyhow::ensure!(reply.status == 200, "{} {}", reply.status, reply.text());
-            longest = longest.max(asked.elapsed());
-        }
-        Ok(longest)
-    })
-}
+/// What the host may need beside what it had: four sandboxes of 64 MiB.
+const MEMORY_BYTES: u64 = 4 * (64 << 20);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_turn_harms_only_itself() -> anyhow::Result<()> {
     let settings = Settings::default().limit("turn_cpu", "2s").limit("sandbox_memory_bytes", "64 MiB");
     let mut host = Host::with_probe(settings).await?;
-    host.call("probe", "neighbour", "increment", "").await?.expect(200);
-    let before = host.memory()?.resident;
-
     for (operation, code) in [
         ("trap", "actor-trapped"),
         ("spin", "cpu-limit"),
@@ -44,8 +27,6 @@ async fn a_hostile_turn_harms_only_itself() -> anyhow::Result<()> {
         ("recurse_in_memory", "actor-trapped"),
         ("memory_bomb", "memory-limit"),
     ] {
-        let over = Arc::new(AtomicBool::new(false));
-        let neighbour = neighbour(host.clone(), Arc::clone(&over));
         let attacks = (0..4).map(|attacker| {
             let client = host.clone();
             async move {
@@ -56,14 +37,9 @@ async fn a_hostile_turn_harms_only_itself() -> anyhow::Result<()> {
                 anyhow::Ok(())
             }
         });
-        futures::future::try_join_all(attacks).await?;
-        over.store(true, Ordering::Relaxed);
-        let longest = neighbour.await??;
-        assert!(longest < UNNOTICED, "{operation}: a neighbour waited {longest:?}");
-        assert!(host.is_running(), "{operation} took the host down");
+        let attack = futures::future::try_join_all(attacks);
+        while_under_attack(&mut host, operation, MEMORY_BYTES, attack).await?;
     }
-    let grown = host.memory()?.resident.saturating_sub(before);
-    assert!(grown < 256 << 20, "the host has grown by {} MiB", grown >> 20);
     Ok(())
 }
 

@@ -1,8 +1,7 @@
 //! Uploads of whatever anybody may upload: what is no component of `world actor`, or asks for more
 //! than is offered, is refused with the reason, nothing is stored, and the host goes on.
 
-use std::time::{Duration, Instant};
-
+use greenroom_tests::attack::while_under_attack;
 use greenroom_tests::config::Settings;
 use greenroom_tests::guests;
 use greenroom_tests::host::Host;
@@ -95,20 +94,17 @@ async fn a_component_cut_off_anywhere_is_refused() -> anyhow::Result<()> {
 /// bounds, while the others are served.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compile_bomb_does_not_hold_up_the_others() -> anyhow::Result<()> {
-    let host = Host::with_probe(Settings::default()).await?;
+    /// The compiler has a process of its own.
+    const MEMORY_BYTES: u64 = 64 << 20;
+    let mut host = Host::with_probe(Settings::default()).await?;
     let blocks = "block ".repeat(40_000) + &"end ".repeat(40_000);
     let functions = format!("(func (param i32) {blocks})").repeat(8);
     let bomb = wat(&format!("(component (core module {functions}))"))?;
     let client = host.clone();
-    let upload = tokio::spawn(async move { client.deploy("bomb", bomb).await });
-    let begun = Instant::now();
-    while !upload.is_finished() && begun.elapsed() < Duration::from_mins(1) {
-        let asked = Instant::now();
-        host.call("probe", "neighbour", "increment", "").await?.expect(200);
-        assert!(asked.elapsed() < Duration::from_secs(3), "a neighbour waited {:?}", asked.elapsed());
-    }
+    let upload = client.deploy("bomb", bomb);
+    let reply = while_under_attack(&mut host, "a compile bomb", MEMORY_BYTES, upload).await?;
     // It exports no behavior, so it is refused in any case.
-    upload.await??.refused(422, "component-rejected");
+    reply.refused(422, "component-rejected");
     Ok(())
 }
 
