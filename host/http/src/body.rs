@@ -21,7 +21,10 @@ use crate::problem::Problem;
 pub(crate) struct Received {
     /// The bytes.
     pub(crate) bytes: Bytes,
-    #[expect(dead_code, reason = "held until whoever works with the body has dropped this")]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "held until whoever works with the body has dropped this")
+    )]
     room: Option<OwnedSemaphorePermit>,
 }
 
@@ -106,12 +109,22 @@ impl BodyReader {
                 all.extend_from_slice(&data);
             }
         }
-        let bytes = if all.is_empty() { first } else { all.freeze() };
+        let bytes = if all.is_empty() {
+            first
+        } else if all.len() < all.capacity() / 2 {
+            // Otherwise whoever keeps it keeps all that was reserved.
+            Bytes::copy_from_slice(&all)
+        } else {
+            all.freeze()
+        };
+        if let Some(room) = &mut room {
+            drop(room.split(room.num_permits().saturating_sub(units(bytes.len()))));
+        }
         Ok(Received { bytes, room })
     }
 
     fn take_room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT_BYTES)).unwrap_or(u32::MAX);
+        let units = u32::try_from(units(bytes)).unwrap_or(u32::MAX);
         self.room.clone().try_acquire_many_owned(units).map_err(|_| {
             Problem::new(
                 Code::Overloaded,
@@ -134,6 +147,10 @@ impl BodyReader {
             ),
         )
     }
+}
+
+fn units(bytes: usize) -> usize {
+    bytes.div_ceil(ROOM_UNIT_BYTES)
 }
 
 fn too_large(limit: Limit) -> Problem {
@@ -191,13 +208,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_takes_no_more_memory_than_is_counted() {
+    async fn what_a_body_takes_of_memory_is_what_is_counted() {
         let limit = limit(4 << 20);
         // Doubling its memory when it is full would take 6.4 MB for this one.
         let read = reader(limit.bytes).read(chunks(40, 100_000), limit).await.ok().unwrap();
         let taken = read.bytes.try_into_mut().unwrap();
         assert_eq!(taken.len(), 4_000_000);
         assert!(taken.capacity() <= limit.bytes, "{}", taken.capacity());
+
+        let reader = reader(5 << 20);
+        let mut held = Vec::new();
+        // Each may become as large as nearly all that there is, and none does.
+        for _ in 0..8 {
+            let read = reader.read(chunks(100, 1_000), limit).await.ok().unwrap();
+            held.push((read.bytes.try_into_mut().unwrap(), read.room));
+        }
+        assert!(held.iter().all(|(taken, _)| taken.len() == 100_000 && taken.capacity() <= 200_000));
+        drop(held);
+        assert_eq!(reader.room.available_permits(), units(5 << 20));
     }
 
     #[tokio::test(start_paused = true)]
