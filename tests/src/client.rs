@@ -15,8 +15,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// Longer than any turn may take: a request that takes longer hangs.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Longer than any turn and any compilation may take: a request that takes longer hangs.
+const PATIENCE: Duration = Duration::from_mins(6);
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 

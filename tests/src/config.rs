@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+/// Far more than any compilation takes, also on a machine that does much else meanwhile.
+const COMPILE_TIMEOUT: &str = "5m";
+
 /// What a host is told, other than the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -44,7 +47,7 @@ impl Settings {
 
     /// As the file's text.
     pub fn to_toml(&self) -> String {
-        let mut text = String::from("[limits]\n");
+        let mut text = format!("[compile]\ntimeout = \"{COMPILE_TIMEOUT}\"\n[limits]\n");
         for (name, value) in &self.limits {
             let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
             let quote = if is_number { "" } else { "\"" };
@@ -62,6 +65,6 @@ mod tests {
     #[test]
     fn numbers_stand_bare_and_the_last_word_counts() {
         let settings = Settings::default().limit("a", "1").limit("b", "5s").limit("a", "2");
-        assert_eq!(settings.to_toml(), "[limits]\nb = \"5s\"\na = 2\n");
+        assert!(settings.to_toml().ends_with("\n[limits]\nb = \"5s\"\na = 2\n"), "{}", settings.to_toml());
     }
 }

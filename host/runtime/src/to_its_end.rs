@@ -1,5 +1,5 @@
-//! Changes that are made to their end once they are begun: the connection of whoever asked may close at any
-//! moment, and a change that was stored and not followed would be found only by the next start.
+//! Changes that are made to their end once they are begun: whoever asked may give up at any moment (a client over
+//! HTTP/2 cancels its request), and a change that was stored and not followed would be found only by the next start.
 
 use greenroom_core::{Code, Error};
 

@@ -3,13 +3,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use greenroom_tests::client::{Client, Reply};
 use greenroom_tests::config::Settings;
+use greenroom_tests::eventually::{SOON, eventually};
 use greenroom_tests::host::Host;
 use greenroom_tests::script::{self, fail, fill, get, set, simply};
-use http::Method;
+use http::{Method, Request};
+use http_body_util::Full;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 const PATH: &str = "/v1/actor-types/probe/settings";
 
@@ -171,5 +178,55 @@ async fn changing_settings_under_load_fails_and_loses_no_call() -> anyhow::Resul
         assert_eq!(kept.text(), count.to_string());
     }
     assert_eq!(settings(&host).await?["environment"]["value"], json!({ "ROUND": "59" }));
+    Ok(())
+}
+
+/// Over HTTP/2 a client that gives up cancels its request, and whoever answers it hears of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_client_gives_up_is_in_force_if_it_is_stored() -> anyhow::Result<()> {
+    const SMALL: usize = 1_000;
+    const LARGE: usize = 2_000;
+    let host = Host::with_probe(Settings::default()).await?;
+    let stream = TcpStream::connect(host.base().trim_start_matches("http://")).await?;
+    let (mut client, connection) =
+        http2::handshake::<_, _, Full<Bytes>>(TokioExecutor::new(), TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let mut change = |payload_bytes: usize| {
+        let request = Request::patch(format!("{}{PATH}", host.base()));
+        let request = request.header("content-type", "application/merge-patch+json");
+        let body = Full::from(json!({ "payload_bytes": payload_bytes }).to_string());
+        request.body(body).map(|request| client.send_request(request))
+    };
+    let mut took = Duration::MAX;
+    for _ in 0..5 {
+        let begun = Instant::now();
+        change(SMALL)?.await?;
+        took = took.min(begun.elapsed());
+    }
+    let mut given_up = 0;
+    for round in 0..300 {
+        let (begun, patience) = (Instant::now(), took.mul_f64(rand::random()));
+        // A timer would know whole milliseconds only.
+        let losing_patience = async {
+            while begun.elapsed() < patience {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            answered = change([LARGE, SMALL][round % 2])? => drop(answered?),
+            () = losing_patience => given_up += 1,
+        }
+        eventually("what is stored is in force", SOON, || async {
+            let stored = settings(&host).await.map(|stored| stored["payload_bytes"]["value"].clone());
+            let echoed = host.call("probe", "a", "echo", "x".repeat(SMALL + 1)).await;
+            match (stored, echoed.map(|echoed| echoed.status)) {
+                (Ok(stored), Ok(413)) if stored == SMALL => Ok(()),
+                (Ok(stored), Ok(200)) if stored == LARGE => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await?;
+    }
+    assert!(given_up > 0, "each was answered before its client gave up");
     Ok(())
 }
