@@ -286,7 +286,7 @@ impl Simulation<'_> {
         if tokio::time::timeout(Duration::from_millis(200), self.node().broken()).await.is_ok() {
             self.restart().await;
         }
-        let until = Instant::now() + QUIET_MAX;
+        let until = Instant::now() + QUIET_MAX + self.plan.ahead_max();
         for client in std::mem::take(&mut self.clients) {
             // One that is never answered is found in the history.
             drop(tokio::time::timeout_at(until, client).await);
@@ -301,8 +301,8 @@ impl Simulation<'_> {
         for client in std::mem::take(&mut self.clients) {
             drop(tokio::time::timeout_at(until + QUIET_MAX, client).await);
         }
-        // Longer than any of them stays idle.
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        // Longer than any of them stays idle, and than a process that has ended waits for anything.
+        tokio::time::sleep(Duration::from_mins(1)).await;
         self.recorder.note(self.recorder.process(), Event::Quiet { leaks: self.leaks() });
     }
 
