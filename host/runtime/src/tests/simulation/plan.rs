@@ -212,8 +212,7 @@ impl Plan {
         }
     }
 
-    /// How far the wall clock is ever ahead, at most. A retry that was planned then, and whose process ended after
-    /// the clock was set back, waits until that clock has caught up: the store does not say when it was planned.
+    /// How far the wall clock is ever ahead, at most.
     pub(super) fn ahead_max(&self) -> Duration {
         let forward = self.steps.iter().filter_map(|(step, _)| match step {
             Step::ShiftClock { ms } => u64::try_from(*ms).ok(),
