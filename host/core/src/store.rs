@@ -425,6 +425,16 @@ pub trait Store: Send + Sync + 'static {
     /// The greatest message id that is stored anywhere.
     async fn latest_message_id(&self) -> StoreResult<Option<MessageId>>;
 
+    /// Brings retries forward: where the next delivery (`attempt` above 1) of a message to an actor of that
+    /// type, or of one of its reminders, waits until later than `latest`, it waits until `latest`, or until
+    /// it is due if that is later. Changes at most `limit` of each, and says how many in all.
+    async fn bound_retries(
+        &self,
+        actor_type: &ActorType,
+        latest: Timestamp,
+        limit: usize,
+    ) -> StoreResult<usize>;
+
     /// What is kept of the request to `address` under that key.
     async fn idempotency_record(
         &self,

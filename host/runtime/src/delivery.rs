@@ -8,15 +8,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use greenroom_core::store::{DeadLetter, MailChange, MailKey, Reminder, StoredMessage, WriteSet};
-use greenroom_core::{Address, Error, FailPoint, Limits, Message, Origin, Source, Timestamp};
-use rand::Rng as _;
+use greenroom_core::{Address, Error, FailPoint, Message, Origin, Source, Timestamp};
 use tokio::time::Instant;
 
 use crate::lifecycle::{Actor, Ended};
 use crate::mailbox::Work;
+use crate::retries::backoff;
 
 /// Stored messages in one batch, between which nothing else of the actor's mailbox is served.
 const BATCH: usize = 64;
@@ -162,8 +161,7 @@ impl Actor {
             actor = %self.activation.address, message_id = %message.id, method = %message.method,
             attempt = message.attempt, last, %error, "a stored message failed"
         );
-        let jitter = self.dispatch.chance.lock().random_range(0.8..=1.2);
-        let wait = backoff(self.limits(), message.attempt).mul_f64(jitter);
+        let wait = backoff(self.limits(), message.attempt, &mut *self.dispatch.chance.lock());
         (!last).then(|| self.dispatch.clock.now().plus_ms(wait.as_millis() as u64))
     }
 
@@ -286,13 +284,6 @@ fn shortened(mut text: String) -> String {
     text
 }
 
-/// How long to wait after the failed delivery number `attempt`: doubled each time. A fifth of jitter goes
-/// on top, so that what failed together does not come back together.
-fn backoff(limits: &Limits, attempt: u32) -> Duration {
-    let doubled = limits.retry_backoff.saturating_mul(1 << (attempt - 1).min(20));
-    doubled.min(limits.retry_backoff_max)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,17 +293,5 @@ mod tests {
         assert_eq!(shortened("short".into()), "short");
         let cut = shortened("é".repeat(LETTER_ERROR_BYTES_MAX));
         assert_eq!(cut.chars().count(), LETTER_ERROR_BYTES_MAX / 2 + 1);
-    }
-
-    #[test]
-    fn the_backoff_doubles_up_to_its_bound() {
-        let limits = Limits {
-            retry_backoff: Duration::from_millis(100),
-            retry_backoff_max: Duration::from_secs(1),
-            ..Limits::default()
-        };
-        for (attempt, expected_ms) in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 1_000), (60, 1_000)] {
-            assert_eq!(backoff(&limits, attempt).as_millis(), expected_ms, "{attempt}");
-        }
     }
 }

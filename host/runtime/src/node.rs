@@ -26,6 +26,7 @@ use crate::idempotency;
 use crate::mailbox::Work;
 use crate::operation::Operation;
 use crate::residency::{Residency, ResidentBytes};
+use crate::retries;
 use crate::scheduler::Scheduler;
 use crate::store_watch;
 use crate::to_its_end::to_its_end;
@@ -84,6 +85,10 @@ impl Node {
         let Config { limits, environments, seed } = config;
         let types =
             Types::load(Arc::clone(&store), engine, Arc::clone(&clock), limits.clone(), environments).await?;
+        for actor_type in types.names() {
+            let limits = types.with_settings(&actor_type, |settings| settings.limits.clone())?;
+            retries::bound(&*store, &actor_type, &limits, clock.now()).await?;
+        }
         let dispatch = Arc::new_cyclic(|dispatch| {
             let committer = Committer::start(Arc::clone(&store), AfterCommit(dispatch.clone()));
             let (ids, chance) = match seed {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use greenroom_tests::client::{Client, Reply};
 use greenroom_tests::clock::{WallClock, true_time_ms};
 use greenroom_tests::config::Settings;
-use greenroom_tests::eventually::SOON;
+use greenroom_tests::eventually::{SOON, eventually};
 use greenroom_tests::host::Host;
 use greenroom_tests::script::{self, remind, send, send_many, simply};
 use http::Method;
@@ -245,6 +245,55 @@ async fn a_host_killed_and_started_under_a_clock_set_back_does_neither() -> anyh
         ensure!(script::list(&world.host, "mail").await? == ["delivered"]);
     }
     Ok(())
+}
+
+/// Nothing else is stored here: an id that was made under the clock that was ahead would say how far that was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_planned_under_a_clock_ahead_comes_soon_after_a_start_under_the_right_one()
+-> anyhow::Result<()> {
+    for (_, jump_ms) in JUMPS {
+        let clock = WallClock::new()?;
+        let settings = Settings::default().limit("delivery_attempts", "1000");
+        let settings = settings.limit("retry_backoff", "200ms").limit("retry_backoff_max", "1s");
+        let mut host = Host::with_probe(clock.of(settings)?).await?;
+        let id = "fail-activate-until-healed";
+        let actor = format!("/v1/actors/probe/{id}/-");
+        host.tell("probe", id, "append", None, "delivered").await?.expect(202);
+        let alarm = json!({ "method": "append", "delay_ms": 0, "payload": "rung" }).to_string();
+        let headers = [("content-type", "application/json")];
+        host.send_request(Method::PUT, &format!("{actor}/reminders/alarm"), &headers, alarm)
+            .await?
+            .expect(204);
+
+        clock.jump(jump_ms).await?;
+        let jumped = attempts(&host, &actor).await?;
+        eventually("both fail under the clock that is ahead", SOON, || async {
+            match attempts(&host, &actor).await {
+                Ok(attempts) if attempts.0 > jumped.0 + 1 && attempts.1 > jumped.1 + 1 => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await?;
+        host.kill().await?;
+        clock.move_by(-jump_ms)?;
+        host.restart().await?;
+        host.put(&format!("{actor}/state/healed"), "1").await?.expect(204);
+        let both = |list: &[String]| {
+            list.len() == 2 && ["delivered", "\"rung\""].iter().all(|it| list.contains(&(*it).to_owned()))
+        };
+        until_list(&host, id, "the message and the alarm", both).await?;
+        ensure!(host.log().contains("retries were planned for later"), "{}", host.log());
+    }
+    Ok(())
+}
+
+/// The numbers of the next deliveries of an actor's only message and of its alarm.
+async fn attempts(client: &Client, actor: &str) -> anyhow::Result<(u64, u64)> {
+    let attempt = async |kind: &str| {
+        let page: Value = client.get(&format!("{actor}/{kind}")).await?.expect(200).json();
+        page["items"][0]["attempt"].as_u64().with_context(|| format!("no attempt: {page}"))
+    };
+    Ok((attempt("mailbox").await?, attempt("reminders").await?))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -130,6 +130,35 @@ async fn a_clock_that_is_set_back_while_the_host_is_down_holds_up_nothing_that_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_retry_planned_by_a_clock_that_was_ahead_waits_no_longer_than_any_other() {
+    for ahead_ms in [HOUR_MS, TEN_YEARS_MS] {
+        let limits = Limits {
+            delivery_attempts: 9,
+            retry_backoff: Duration::from_secs(1),
+            retry_backoff_max: Duration::from_secs(10),
+            ..limits()
+        };
+        let mut world = World::with(limits, script(toolbox)).await;
+        world.call("a", "remind", "r 2000 0 0 poison").await.unwrap();
+        world.send("a", "poison", "", 2_000).await.unwrap();
+        world.machine.shift(ahead_ms);
+        // Both have failed by now, more than once.
+        seconds(9).await;
+        world.machine.shift(-ahead_ms);
+        world.crash().await;
+        let attempts = async || {
+            let waiting = world.node.mailbox(&actor("a")).await.unwrap();
+            let reminders = world.node.reminders(&actor("a")).await.unwrap();
+            (waiting[0].attempt, reminders[0].attempt)
+        };
+        let (message, reminder) = attempts().await;
+        assert!(message > 2 && reminder > 2, "{message} {reminder}");
+        seconds(13).await;
+        assert_eq!(attempts().await, (message + 1, reminder + 1), "{ahead_ms}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reminder_set_by_hand_is_a_reminder() {
     let world = World::start().await;
     let schedule = Schedule::new(5_000, None, None).unwrap();

@@ -1,8 +1,9 @@
 //! What is due: each actor once, at its earliest moment, and in pages.
 
-use greenroom_core::store::{Due, MailChange, MailKey, Store, WriteSet};
+use greenroom_core::Address;
+use greenroom_core::store::{Due, MailChange, MailKey, Reminder, Store, WriteSet};
 
-use super::samples::{at, changes, mail, message_id, reminder, reminds, sends, task};
+use super::samples::{actor_type, at, changes, mail, message_id, reminder, reminds, sends, task};
 
 fn due(ms: u64, id: &str) -> Due {
     Due { at: at(ms), address: task(id) }
@@ -75,4 +76,58 @@ pub(super) async fn the_next_moment_is_found(store: &impl Store) {
     for (after, next) in [(0, Some(10)), (10, Some(20)), (19, Some(20)), (20, Some(30)), (30, None)] {
         assert_eq!(store.next_due(at(after)).await, Ok(next.map(at)), "after {after}");
     }
+}
+
+pub(super) async fn retries_that_wait_for_too_long_are_brought_forward(store: &impl Store) {
+    let (one, other) = (task("one"), task("other"));
+    let elsewhere = Address::parse("other", "one").expect("a valid address");
+    let retried = |to: &Address, number, due_ms, wake_ms| {
+        let key = MailKey { due_at: at(due_ms), id: message_id(number) };
+        changes(to, MailChange::Retry { key, attempt: 2, wake_at: at(wake_ms) })
+    };
+    let sent = vec![
+        mail(&one, 1, 0),
+        mail(&one, 2, 70),
+        mail(&one, 3, 900),
+        mail(&other, 4, 0),
+        mail(&other, 5, 0),
+        mail(&elsewhere, 6, 0),
+    ];
+    let wakes =
+        |name, attempt, due_ms, wake_ms| Reminder { attempt, due_at: at(due_ms), ..reminder(name, wake_ms) };
+    let batch = [
+        sends(&one, sent),
+        retried(&one, 1, 0, 800),
+        retried(&one, 2, 70, 800),
+        retried(&other, 4, 0, 40),
+        retried(&other, 5, 0, 51),
+        retried(&elsewhere, 6, 0, 800),
+        reminds(&one, vec![wakes("early", 2, 0, 50), wakes("first", 1, 800, 800), wakes("late", 2, 10, 800)]),
+        reminds(&other, vec![wakes("due", 3, 60, 800)]),
+        reminds(&elsewhere, vec![wakes("late", 2, 10, 800)]),
+    ];
+    store.commit(&batch).await.expect("a commit");
+
+    let name = actor_type("task");
+    let mut bounded = Vec::new();
+    loop {
+        let count = store.bound_retries(&name, at(50), 2).await.expect("a change");
+        bounded.push(count);
+        if count == 0 {
+            break;
+        }
+    }
+    assert_eq!(bounded, [4, 1, 0]);
+    let moments = async |owner: &Address| {
+        let mail = store.waiting_mail(owner, 10).await.expect("mail");
+        let reminders = store.summary(owner).await.expect("reminders").reminders;
+        let mail = mail.iter().map(|waiting| waiting.wake_at.unix_ms());
+        mail.chain(reminders.iter().map(|reminder| reminder.wake_at.unix_ms())).collect::<Vec<_>>()
+    };
+    assert_eq!(moments(&one).await, [50, 70, 900, 50, 800, 50]);
+    assert_eq!(moments(&other).await, [40, 50, 60]);
+    assert_eq!(moments(&elsewhere).await, [800, 800]);
+    let reminders = store.load(&one, 0).await.expect("an actor").reminders;
+    assert_eq!(reminders[2], Reminder { wake_at: at(50), ..wakes("late", 2, 10, 800) });
+    assert_eq!(listed(store, 50, None).await, [due(40, "other"), due(50, "one")]);
 }

@@ -56,6 +56,7 @@ pub async fn check<S: Store>(empty: impl AsyncFn() -> S) {
     due::what_is_due_comes_in_pages(&empty().await).await;
     due::many_moments_of_one_actor_are_one(&empty().await).await;
     due::the_next_moment_is_found(&empty().await).await;
+    due::retries_that_wait_for_too_long_are_brought_forward(&empty().await).await;
 
     types::versions_count_up(&empty().await).await;
     types::one_component_may_serve_several_types(&empty().await).await;

@@ -209,6 +209,23 @@ impl Contents {
         mail.chain(firings).chain(self.dead_letters.keys().copied()).max()
     }
 
+    pub(super) fn bound_retries(&mut self, actor_type: &ActorType, latest: Timestamp, limit: usize) -> usize {
+        let mut actors: Vec<&mut Actor> = self
+            .actors
+            .iter_mut()
+            .filter(|(address, _)| address.actor_type == *actor_type)
+            .map(|(_, actor)| actor)
+            .collect();
+        let mail = actors.iter_mut().flat_map(|actor| actor.mailbox.values_mut());
+        let mail = mail.filter(|waiting| waiting.message.attempt > 1);
+        let mail = mail.map(|waiting| (waiting.due_at, &mut waiting.wake_at));
+        let mail = bound(mail, latest, limit);
+        let reminders = actors.iter_mut().flat_map(|actor| actor.reminders.values_mut());
+        let reminders = reminders.filter(|reminder| reminder.attempt > 1);
+        let reminders = reminders.map(|reminder| (reminder.due_at, &mut reminder.wake_at));
+        mail + bound(reminders, latest, limit)
+    }
+
     pub(super) fn actor_types(&self) -> Vec<ActorTypeRecord> {
         self.types.values().cloned().collect()
     }
@@ -359,4 +376,15 @@ impl Contents {
         }
         old.len()
     }
+}
+
+/// Brings forward what waits until later than `latest` and than it is due; says how many did.
+fn bound<'c>(
+    retries: impl Iterator<Item = (Timestamp, &'c mut Timestamp)>,
+    latest: Timestamp,
+    limit: usize,
+) -> usize {
+    let late = retries.map(|(due_at, wake_at)| (due_at.max(latest), wake_at));
+    let late = late.filter(|(latest, wake_at)| **wake_at > *latest);
+    late.take(limit).map(|(latest, wake_at)| *wake_at = latest).count()
 }

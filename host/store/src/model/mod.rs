@@ -39,6 +39,13 @@ pub enum Change<'a> {
     LetterRetried(MessageId),
     /// A dead letter was removed.
     LetterRemoved(MessageId),
+    /// Retries of a type that waited until later than `latest` were brought forward.
+    RetriesBounded {
+        /// Which type.
+        actor_type: &'a ActorType,
+        /// To which moment.
+        latest: Timestamp,
+    },
     /// A version of a type was deployed.
     TypeDeployed(&'a ActorType),
     /// A type was undeployed.
@@ -273,6 +280,22 @@ impl Store for ModelStore {
 
     async fn latest_message_id(&self) -> StoreResult<Option<MessageId>> {
         self.read(Contents::latest_message_id).await
+    }
+
+    async fn bound_retries(
+        &self,
+        actor_type: &ActorType,
+        latest: Timestamp,
+        limit: usize,
+    ) -> StoreResult<usize> {
+        let bounded = |contents: &mut Contents| {
+            let bounded = contents.bound_retries(actor_type, latest, limit);
+            if bounded > 0 {
+                self.tell(Change::RetriesBounded { actor_type, latest });
+            }
+            bounded
+        };
+        self.write(bounded).await
     }
 
     async fn idempotency_record(

@@ -177,10 +177,7 @@ fn mail(transaction: &mut Transaction, changes: &Changes<'_>) {
     transaction.push(
         &RETRY_MAIL,
         rows().filter_map(|((address, key), row)| match row {
-            MailRow::Retry { attempt, wake_at } => {
-                let delivery = [i64::from(*attempt).into(), moment(*wake_at)];
-                Some(mail_key(address, *key).into_iter().chain(delivery))
-            }
+            MailRow::Retry { attempt, wake_at } => Some(retry_row(address, *key, *attempt, *wake_at)),
             _ => None,
         }),
     );
@@ -254,7 +251,22 @@ pub(super) fn mail_row(
     ])
 }
 
-fn reminder_row(address: &Address, name: &str, reminder: &Reminder) -> impl Iterator<Item = Value> {
+/// A row of [`RETRY_MAIL`].
+pub(super) fn retry_row(
+    address: &Address,
+    key: MailKey,
+    attempt: u32,
+    wake_at: Timestamp,
+) -> impl Iterator<Item = Value> {
+    mail_key(address, key).into_iter().chain([i64::from(attempt).into(), moment(wake_at)])
+}
+
+/// A row of [`PUT_REMINDER`].
+pub(super) fn reminder_row(
+    address: &Address,
+    name: &str,
+    reminder: &Reminder,
+) -> impl Iterator<Item = Value> {
     keyed(address, name).into_iter().chain([
         reminder.method.as_str().into(),
         (&*reminder.payload.content_type).into(),

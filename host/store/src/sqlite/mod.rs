@@ -22,6 +22,7 @@ mod query;
 mod readers;
 mod records;
 mod restore;
+mod retries;
 mod rows;
 mod statement;
 mod types;
@@ -172,6 +173,15 @@ impl Store for SqliteStore {
 
     async fn latest_message_id(&self) -> StoreResult<Option<MessageId>> {
         self.find_latest_message_id().await
+    }
+
+    async fn bound_retries(
+        &self,
+        actor_type: &ActorType,
+        latest: Timestamp,
+        limit: usize,
+    ) -> StoreResult<usize> {
+        self.bring_forward(actor_type, latest, limit).await
     }
 
     async fn idempotency_record(

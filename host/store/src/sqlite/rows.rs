@@ -110,7 +110,7 @@ impl<'r> Columns<'r> {
         self.row.try_get(at)
     }
 
-    fn message_id(&mut self) -> sqlx::Result<MessageId> {
+    pub(super) fn message_id(&mut self) -> sqlx::Result<MessageId> {
         Ok(MessageId::from_bytes(self.bytes()?.try_into().map_err(invalid)?))
     }
 

@@ -77,8 +77,8 @@ fn schedule() -> impl Strategy<Value = Schedule> {
 }
 
 fn reminder(name: &'static str) -> impl Strategy<Value = Reminder> {
-    (payload(), schedule(), moment(), any::<u32>(), id(), moment()).prop_map(
-        move |(payload, schedule, due_at, fired, firing_id, wake_at)| Reminder {
+    (payload(), schedule(), moment(), any::<u32>(), id(), 1..3_u32, moment()).prop_map(
+        move |(payload, schedule, due_at, fired, firing_id, attempt, wake_at)| Reminder {
             name: name.into(),
             method: Method::new("r").unwrap(),
             payload,
@@ -86,7 +86,7 @@ fn reminder(name: &'static str) -> impl Strategy<Value = Reminder> {
             due_at,
             fired,
             firing_id,
-            attempt: 1,
+            attempt,
             wake_at,
         },
     )
@@ -217,36 +217,43 @@ async fn assert_same(one: &impl Store, other: &impl Store) {
     }
 }
 
-/// What people do to records between turns.
+/// What is done between turns.
 #[derive(Clone, Debug)]
-enum ByHand {
+enum Between {
     Forget(Timestamp),
     Retry(MessageId, Timestamp),
     Remove(MessageId),
+    BoundRetries(Timestamp),
 }
 
-fn by_hand() -> impl Strategy<Value = ByHand> {
+fn between() -> impl Strategy<Value = Between> {
     prop_oneof![
-        moment().prop_map(ByHand::Forget),
-        (id(), moment()).prop_map(|(id, now)| ByHand::Retry(id, now)),
-        id().prop_map(ByHand::Remove),
+        moment().prop_map(Between::Forget),
+        (id(), moment()).prop_map(|(id, now)| Between::Retry(id, now)),
+        id().prop_map(Between::Remove),
+        moment().prop_map(Between::BoundRetries),
     ]
 }
 
 /// Does the same to both, with the same answer.
-async fn do_by_hand(one: &impl Store, other: &impl Store, change: &ByHand) {
+async fn do_between(one: &impl Store, other: &impl Store, change: &Between) {
     match change {
-        ByHand::Forget(until) => {
+        Between::Forget(until) => {
             let forgotten = one.forget_idempotency(*until, 1_000).await.unwrap();
             assert_eq!(other.forget_idempotency(*until, 1_000).await, Ok(forgotten));
         }
-        ByHand::Retry(id, now) => {
+        Between::Retry(id, now) => {
             let to = one.retry_dead_letter(*id, *now).await.unwrap();
             assert_eq!(other.retry_dead_letter(*id, *now).await, Ok(to));
         }
-        ByHand::Remove(id) => {
+        Between::Remove(id) => {
             let removed = one.remove_dead_letter(*id).await.unwrap();
             assert_eq!(other.remove_dead_letter(*id).await, Ok(removed));
+        }
+        Between::BoundRetries(latest) => {
+            let actor_type = ActorType::new("task").unwrap();
+            let bounded = one.bound_retries(&actor_type, *latest, 1_000).await.unwrap();
+            assert_eq!(other.bound_retries(&actor_type, *latest, 1_000).await, Ok(bounded));
         }
     }
 }
@@ -256,7 +263,7 @@ proptest! {
 
     #[test]
     fn the_same_turns_leave_the_same_in_both(
-        batches in vec((vec(write_set(), 0..12), proptest::option::of(by_hand())), 1..6),
+        batches in vec((vec(write_set(), 0..12), proptest::option::of(between())), 1..6),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -267,7 +274,7 @@ proptest! {
                 model.commit(batch).await.unwrap();
                 assert_same(&sqlite, &model).await;
                 if let Some(change) = change {
-                    do_by_hand(&sqlite, &model, change).await;
+                    do_between(&sqlite, &model, change).await;
                     assert_same(&sqlite, &model).await;
                 }
             }

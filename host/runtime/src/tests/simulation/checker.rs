@@ -213,6 +213,7 @@ impl<'a> Checker<'a> {
                     self.find(Rule::Lost, format!("there was no dead letter {id} to remove"));
                 }
             }
+            Event::RetriesBounded { latest } => self.retries_bounded(*latest),
             Event::Deployed => self.is_deployed = true,
             Event::Undeployed { purge } => self.undeployed(*purge),
             Event::VersionAsked { version } => {

@@ -65,6 +65,10 @@ pub(super) enum Event {
     },
     LetterRetried(MessageId),
     LetterRemoved(MessageId),
+    /// No retry waits until later than that, or than it is due.
+    RetriesBounded {
+        latest: Timestamp,
+    },
     /// A version of the type is stored.
     Deployed,
     /// The type is not stored any more, nor is anything of its actors.

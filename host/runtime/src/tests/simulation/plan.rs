@@ -211,15 +211,6 @@ impl Plan {
             Ask::RetryLetter | Ask::RemoveLetter | Ask::Undeploy { .. } => "",
         }
     }
-
-    /// How far the wall clock is ever ahead, at most.
-    pub(super) fn ahead_max(&self) -> Duration {
-        let forward = self.steps.iter().filter_map(|(step, _)| match step {
-            Step::ShiftClock { ms } => u64::try_from(*ms).ok(),
-            _ => None,
-        });
-        Duration::from_millis(forward.sum())
-    }
 }
 
 struct Planner {

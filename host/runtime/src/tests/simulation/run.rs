@@ -106,6 +106,7 @@ async fn start(
             Change::Committed(batch) => Event::Committed { at: at.now(), batch: batch.to_vec() },
             Change::LetterRetried(id) => Event::LetterRetried(id),
             Change::LetterRemoved(id) => Event::LetterRemoved(id),
+            Change::RetriesBounded { latest, .. } => Event::RetriesBounded { latest },
             Change::TypeDeployed(_) => Event::Deployed,
             Change::TypeRemoved { purge, .. } => Event::Undeployed { purge },
         };
@@ -286,19 +287,12 @@ impl Simulation<'_> {
         if tokio::time::timeout(Duration::from_millis(200), self.node().broken()).await.is_ok() {
             self.restart().await;
         }
-        let mut until = Instant::now() + QUIET_MAX;
+        let until = Instant::now() + QUIET_MAX;
         for client in std::mem::take(&mut self.clients) {
             // One that is never answered is found in the history.
             drop(tokio::time::timeout_at(until, client).await);
         }
-        let mut has_waited = false;
-        while !self.is_over().await {
-            if Instant::now() >= until {
-                if has_waited || !self.has_late_retry().await {
-                    break;
-                }
-                (has_waited, until) = (true, Instant::now() + QUIET_MAX + self.plan.ahead_max());
-            }
+        while Instant::now() < until && !self.is_over().await {
             tokio::time::sleep(Duration::from_millis(500)).await;
             self.letters(Ask::RemoveLetter);
         }
@@ -311,25 +305,6 @@ impl Simulation<'_> {
         // Longer than any of them stays idle, and than a process that has ended waits for anything.
         tokio::time::sleep(Duration::from_mins(1)).await;
         self.recorder.note(self.recorder.process(), Event::Quiet { leaks: self.leaks() });
-    }
-
-    /// Whether a retry waits for the machine's clock to catch up: it was planned while that was ahead, and its
-    /// process has ended since, and the store does not say when it was planned. Nothing else may wait for that.
-    async fn has_late_retry(&self) -> bool {
-        let backoff_max = self.plan.limits.retry_backoff_max;
-        let latest = self.node().dispatch.clock.now().plus_ms(backoff_max.as_millis() as u64);
-        for id in ACTORS {
-            let mail =
-                self.store.waiting_mail(&actor(id), usize::MAX).await.expect("nothing goes wrong any more");
-            let summary = self.store.summary(&actor(id)).await.expect("nothing goes wrong any more");
-            let is_late = |attempt: u32, wake_at| attempt > 1 && wake_at > latest;
-            if mail.iter().any(|waiting| is_late(waiting.message.attempt, waiting.wake_at))
-                || summary.reminders.iter().any(|reminder| is_late(reminder.attempt, reminder.wake_at))
-            {
-                return true;
-            }
-        }
-        false
     }
 
     /// Whether nothing that is stored waits for anybody, and nobody in memory has timers that may send more.

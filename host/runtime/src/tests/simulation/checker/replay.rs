@@ -347,4 +347,16 @@ impl Checker<'_> {
         self.retried.insert(id);
         self.actor(to.id.as_str()).mailbox.insert(stored.key(), stored);
     }
+
+    pub(super) fn retries_bounded(&mut self, latest: Timestamp) {
+        for actor in self.actors.values_mut() {
+            let mail = actor.mailbox.values_mut().filter(|stored| stored.message.attempt > 1);
+            let mail = mail.map(|stored| (stored.due_at, &mut stored.wake_at));
+            let reminders = actor.reminders.values_mut().filter(|reminder| reminder.attempt > 1);
+            let reminders = reminders.map(|reminder| (reminder.due_at, &mut reminder.wake_at));
+            for (due_at, wake_at) in mail.chain(reminders) {
+                *wake_at = (*wake_at).min(due_at.max(latest));
+            }
+        }
+    }
 }
