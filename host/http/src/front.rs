@@ -3,20 +3,23 @@
 //! more than hyper itself.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
 use greenroom_core::{Code, FailPoint};
+use greenroom_metrics::Metrics;
 use http::Request;
 use http::request::Parts;
 use hyper::body::{Body as _, Incoming};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::config::Bounds;
 use crate::connection::Activity;
 use crate::guard::Guard;
 use crate::problem::Problem;
-use crate::routes::Routes;
+use crate::routes::{Route, Routes};
 
 /// What HTTP/1.1 spends on a header field besides its name and value.
 const FIELD_BYTES: usize = ": \r\n".len();
@@ -25,25 +28,29 @@ const FIELD_BYTES: usize = ": \r\n".len();
 pub(crate) struct Front {
     routes: Routes,
     guard: Guard,
+    metrics: Arc<Metrics>,
     headers: usize,
     header_bytes: usize,
 }
 
 impl Front {
     /// Stands before `routes`.
-    pub(crate) fn new(routes: Routes, guard: Guard, bounds: &Bounds) -> Self {
-        Front { routes, guard, headers: bounds.headers, header_bytes: bounds.header_bytes }
+    pub(crate) fn new(routes: Routes, guard: Guard, metrics: Arc<Metrics>, bounds: &Bounds) -> Self {
+        Front { routes, guard, metrics, headers: bounds.headers, header_bytes: bounds.header_bytes }
     }
 
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request<Incoming>, activity: &Activity) -> Response {
         let _under_way = activity.begin_request();
+        let started = Instant::now();
         let brings_body = !request.body().is_end_stream();
         let (parts, body) = request.into_parts();
-        let response = match self.admit(&parts) {
+        let (route, response) = match self.admit(&parts) {
             Ok(()) => self.route(Request::from_parts(parts, body)).await,
-            Err(problem) => problem.into_response(),
+            Err(problem) => (Route::None, problem.into_response()),
         };
+        let problem = response.extensions().get::<Code>().copied();
+        self.metrics.answered(route.as_str(), started.elapsed(), problem);
         if brings_body && response.status().as_u16() >= 400 {
             activity.refuse_a_body();
         }
@@ -70,19 +77,19 @@ impl Front {
         self.guard.check(parts)
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Response {
+    async fn route(&self, request: Request<Incoming>) -> (Route, Response) {
         let span = if tracing::enabled!(tracing::Level::DEBUG) {
             tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
         } else {
             tracing::Span::none()
         };
         match AssertUnwindSafe(self.routes.answer(request)).catch_unwind().instrument(span).await {
-            Ok(response) => response,
+            Ok(answer) => answer,
             Err(panic) => {
                 let said = panic.downcast_ref::<&str>().copied();
                 let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
                 tracing::error!(said = said.unwrap_or("nothing"), "a handler panicked");
-                Problem::new(Code::Internal, "").into_response()
+                (Route::None, Problem::new(Code::Internal, "").into_response())
             }
         }
     }

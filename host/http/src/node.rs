@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
 use http::Uri;
+use http::header::CONTENT_TYPE;
 
 use crate::query;
 use crate::routes::{Answer, Api};
@@ -54,4 +55,23 @@ pub(crate) async fn describe(State(api): State<Arc<Api>>, uri: Uri) -> Answer {
     query::none(&uri)?;
     let view = view::NodeView::new(&api.about, api.started.elapsed(), api.limits());
     Ok(Json(view).into_response())
+}
+
+/// Counts what the host does, for Prometheus
+///
+/// What is counted, and by which labels, is in docs/metrics.md. No series names an actor.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "scrapeMetrics",
+    tag = "Host",
+    responses(
+        (status = 200, description = "All series", body = String,
+            content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    ),
+)]
+pub(crate) async fn metrics(State(api): State<Arc<Api>>, uri: Uri) -> Answer {
+    query::none(&uri)?;
+    Ok(([(CONTENT_TYPE, greenroom_metrics::CONTENT_TYPE)], api.node.scrape(&api.about.version))
+        .into_response())
 }

@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::MatchedPath;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use greenroom_core::{Code, Limits};
@@ -79,22 +81,55 @@ impl Routes {
 
     /// Answers one request. A call goes past the router, which allocates for every segment of a path
     /// and boxes bodies and futures: it is the one path that is measured.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response {
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> (Route, Response) {
         if let Some(api) = &self.calls
             && request.method() == Method::POST
             && let Some(path) = MethodPath::read(request.uri().path())
         {
-            return match path {
+            let response = match path {
                 Ok(path) => call::answer(api, path, request).await.into_response(),
                 Err(problem) => problem.into_response(),
             };
+            return (Route::Calls, response);
         }
         // In a box: hyper moves the future of every request, and what the router needs is large.
         match Box::pin(self.router.clone().call(request.map(Body::new))).await {
-            Ok(response) => response,
+            Ok(mut response) => {
+                let found = response.extensions_mut().remove::<MatchedPath>();
+                (found.map_or(Route::None, Route::Found), response)
+            }
             Err(never) => match never {},
         }
     }
+}
+
+/// Which route a request has taken.
+pub(crate) enum Route {
+    Calls,
+    Found(MatchedPath),
+    /// It came to none.
+    None,
+}
+
+impl Route {
+    /// As the API describes it.
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Route::Calls => greenroom_metrics::CALLS,
+            Route::Found(path) => path.as_str(),
+            Route::None => greenroom_metrics::NONE,
+        }
+    }
+}
+
+/// Lets a response say which route it is of.
+async fn tell_route(request: axum::extract::Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
 }
 
 #[cfg(test)]
@@ -131,6 +166,7 @@ pub(crate) fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(backup::download))
         .routes(routes!(node::alive))
         .routes(routes!(node::ready))
+        .routes(routes!(node::metrics))
         .routes(routes!(errors::all))
         .routes(routes!(errors::one))
         .routes(routes!(openapi::of_host::describe))
@@ -138,7 +174,8 @@ pub(crate) fn described() -> OpenApiRouter<Arc<Api>> {
 
 fn router(api: Arc<Api>) -> Router {
     let (router, _) = described().split_for_parts();
-    router.fallback(unknown_path).method_not_allowed_fallback(unknown_method).with_state(api)
+    let router = router.fallback(unknown_path).method_not_allowed_fallback(unknown_method);
+    router.layer(from_fn(tell_route)).with_state(api)
 }
 
 async fn unknown_path(uri: Uri) -> Problem {

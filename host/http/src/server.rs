@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use greenroom_metrics::Metrics;
 use greenroom_runtime::Node;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -72,14 +73,21 @@ impl Server {
     ///
     /// Dropping the future closes the listener at once and leaves open connections to themselves.
     pub async fn serve(self, node: Node, stop: impl Future<Output = ()>, grace: Duration) {
+        let metrics = Arc::clone(node.metrics());
         let routes = Routes::new(Api::new(node, &self.config.bounds, self.config.about.clone()));
-        self.serve_routes(routes, stop, grace).await;
+        self.serve_routes(routes, metrics, stop, grace).await;
     }
 
     /// The same for any routes.
-    pub(crate) async fn serve_routes(self, routes: Routes, stop: impl Future<Output = ()>, grace: Duration) {
+    pub(crate) async fn serve_routes(
+        self,
+        routes: Routes,
+        metrics: Arc<Metrics>,
+        stop: impl Future<Output = ()>,
+        grace: Duration,
+    ) {
         let Config { tokens, bounds, .. } = self.config;
-        let front = Arc::new(Front::new(routes, Guard::new(tokens), &bounds));
+        let front = Arc::new(Front::new(routes, Guard::new(tokens), metrics, &bounds));
         let bounds = Arc::new(bounds);
         let builder = Arc::new(connection::builder(&bounds));
         let cap = u32::try_from(bounds.connections.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);

@@ -1,6 +1,7 @@
 //! What the tests of this crate share.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -56,7 +57,8 @@ impl Running {
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async move { drop(stopped.await) };
-        let serving = tokio::spawn(server.serve_routes(router.into(), stopped, Duration::from_secs(5)));
+        let serving =
+            tokio::spawn(server.serve_routes(router.into(), Arc::default(), stopped, Duration::from_secs(5)));
         Running { address, stop, serving }
     }
 

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use greenroom_core::store::{Store, StoreError, WriteSet};
 use greenroom_core::{Address, Code, Error, FailPoint};
+use greenroom_metrics::Metrics;
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 
 use crate::gate::Gate;
 
@@ -52,12 +54,16 @@ pub(crate) struct Committer {
 impl Committer {
     /// Starts the committer; it ends when the handle is dropped and all that was submitted is
     /// committed.
-    pub(crate) fn start(store: Arc<dyn Store>, after: impl Committed) -> Self {
+    pub(crate) fn start(store: Arc<dyn Store>, metrics: Arc<Metrics>, after: impl Committed) -> Self {
         let (sender, receiver) = mpsc::channel(BATCH_WRITE_SETS_MAX);
         let committing = Arc::new(Mutex::new(()));
         let batches = Arc::clone(&committing);
         tokio::spawn(async move {
-            if AssertUnwindSafe(run(store, receiver, &batches, &after)).catch_unwind().await.is_err() {
+            if AssertUnwindSafe(run(store, receiver, &batches, &metrics, &after))
+                .catch_unwind()
+                .await
+                .is_err()
+            {
                 // Nothing can be written any more, and nobody would ever hear of it.
                 after.failed(&[], &StoreError::Broken("the committer panicked".into()));
             }
@@ -130,6 +136,7 @@ async fn run(
     store: Arc<dyn Store>,
     mut receiver: mpsc::Receiver<Submission>,
     committing: &Mutex<()>,
+    metrics: &Metrics,
     after: &impl Committed,
 ) {
     let mut gathered = Vec::with_capacity(BATCH_WRITE_SETS_MAX);
@@ -154,8 +161,10 @@ async fn run(
             rooms.push(room);
         }
         FailPoint::BatchGathered.reach();
+        let started = Instant::now();
         match store.commit(&write_sets).await {
             Ok(()) => {
+                metrics.committed(write_sets.len(), started.elapsed());
                 for write_set in &write_sets {
                     after.committed(write_set);
                 }
@@ -166,6 +175,7 @@ async fn run(
                 }
             }
             Err(error) => {
+                metrics.commit_failed();
                 tracing::error!(%error, turns = write_sets.len(), "a commit failed");
                 after.failed(&write_sets, &error);
                 let error = Error::from(error);

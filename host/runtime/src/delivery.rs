@@ -161,6 +161,7 @@ impl Actor {
             actor = %self.activation.address, message_id = %message.id, method = %message.method,
             attempt = message.attempt, last, %error, "a stored message failed"
         );
+        self.version.metrics.delivery_failed(last);
         let wait = backoff(self.limits(), message.attempt, &mut *self.dispatch.chance.lock());
         (!last).then(|| self.dispatch.clock.now().plus_ms(wait.as_millis() as u64))
     }

@@ -31,6 +31,7 @@ mod residency;
 mod retries;
 mod run_turn;
 mod scheduler;
+mod scrape;
 mod shares;
 mod state;
 mod store_watch;

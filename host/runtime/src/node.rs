@@ -14,6 +14,7 @@ use greenroom_core::{
     ActorType, Address, Clock, Code, Error, FailPoint, Limits, Message, MessageId, MessageIdGenerator,
     Method, Origin, Payload, Schedule, Timestamp,
 };
+use greenroom_metrics::Metrics;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::Value;
@@ -68,6 +69,8 @@ pub struct Config {
 #[derive(Clone)]
 pub struct Node {
     pub(crate) dispatch: Arc<Dispatch>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) resident_bytes: ResidentBytes,
 }
 
 impl Node {
@@ -89,8 +92,10 @@ impl Node {
             let limits = types.with_settings(&actor_type, |settings| settings.limits.clone())?;
             retries::bound(&*store, &actor_type, &limits, clock.now()).await?;
         }
+        let metrics = Arc::new(Metrics::default());
         let dispatch = Arc::new_cyclic(|dispatch| {
-            let committer = Committer::start(Arc::clone(&store), AfterCommit(dispatch.clone()));
+            let after = AfterCommit(dispatch.clone());
+            let committer = Committer::start(Arc::clone(&store), Arc::clone(&metrics), after);
             let (ids, chance) = match seed {
                 Some(seed) => (MessageIdGenerator::seeded(latest, seed), StdRng::seed_from_u64(seed)),
                 None => (MessageIdGenerator::starting_after(latest), StdRng::from_os_rng()),
@@ -100,8 +105,8 @@ impl Node {
         tokio::spawn(Scheduler::run(Arc::downgrade(&dispatch)));
         tokio::spawn(idempotency::forget_old(Arc::downgrade(&dispatch)));
         tokio::spawn(store_watch::run(Arc::downgrade(&dispatch)));
-        tokio::spawn(Residency::keep(Arc::downgrade(&dispatch), resident_bytes));
-        Ok(Node { dispatch })
+        tokio::spawn(Residency::keep(Arc::downgrade(&dispatch), Arc::clone(&resident_bytes)));
+        Ok(Node { dispatch, metrics, resident_bytes })
     }
 
     /// The bounds in force.
@@ -320,10 +325,7 @@ impl Node {
 
     /// Every actor type, by name.
     pub async fn actor_types(&self) -> Result<Vec<ActorTypeView>, Error> {
-        let mut active: BTreeMap<ActorType, usize> = BTreeMap::new();
-        self.dispatch.each_activation(|activation| {
-            *active.entry(activation.address.actor_type.clone()).or_default() += 1;
-        });
+        let active = self.active_by_type();
         let mut records = self.dispatch.store.actor_types().await?;
         records.sort_by(|a, b| a.name.cmp(&b.name));
         let view = |record: greenroom_core::store::ActorTypeRecord| ActorTypeView {
@@ -334,6 +336,14 @@ impl Node {
             versions: record.versions,
         };
         Ok(records.into_iter().map(view).collect())
+    }
+
+    pub(crate) fn active_by_type(&self) -> BTreeMap<ActorType, usize> {
+        let mut active: BTreeMap<ActorType, usize> = BTreeMap::new();
+        self.dispatch.each_activation(|activation| {
+            *active.entry(activation.address.actor_type.clone()).or_default() += 1;
+        });
+        active
     }
 
     /// One actor type.

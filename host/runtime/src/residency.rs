@@ -122,6 +122,16 @@ impl Residency {
         }
     }
 
+    /// How many sandboxes there are.
+    pub(crate) fn sandboxes(&self) -> usize {
+        self.sandboxes.held()
+    }
+
+    /// How many turns wait for one.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// How many activations and sandboxes have a place, and turns wait for one.
     #[cfg(test)]
     pub(crate) fn taken(&self) -> usize {

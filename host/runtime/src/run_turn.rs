@@ -217,10 +217,11 @@ impl Actor {
     }
 
     fn note(&self, turn: &Turn, method: &Method, started: Instant, error: Option<&Error>) {
+        let took = started.elapsed();
+        self.version.metrics.turn_is_over(took, error.map(|error| error.code));
         let mut status = self.activation.status.lock();
         status.sandbox_memory_bytes = self.sandbox.as_ref().map(|live| live.sandbox.memory_bytes());
-        status.last_turn =
-            Some(TurnSummary { method: method.clone(), at: turn.now, took: started.elapsed() });
+        status.last_turn = Some(TurnSummary { method: method.clone(), at: turn.now, took });
         if let Some(error) = error {
             if error.code.source() == Source::Host {
                 tracing::warn!(actor = %turn.me, %method, %error, "a turn failed for reasons of the host");

@@ -187,6 +187,11 @@ impl Sandboxes {
         }
     }
 
+    /// How many are held.
+    pub(crate) fn held(&self) -> usize {
+        self.inner.lock().held
+    }
+
     /// How many are held or waited for.
     #[cfg(test)]
     pub(crate) fn taken(&self) -> usize {

@@ -15,6 +15,7 @@ use greenroom_core::sandbox::{Behavior, Environment, PrepareError, SandboxEngine
 use greenroom_core::settings::SettingView;
 use greenroom_core::store::{ActorTypeRecord, Store, StoreError, StoreResult, VersionRecord};
 use greenroom_core::{ActorType, Clock, Code, Error, FailPoint, Limits, SettingsInForce};
+use greenroom_metrics::TypeMetrics;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
@@ -25,6 +26,8 @@ use crate::view::Deployment;
 pub(crate) struct Version {
     pub(crate) record: VersionRecord,
     pub(crate) settings: Arc<SettingsInForce>,
+    /// What is counted of the type's turns; other versions count on.
+    pub(crate) metrics: Arc<TypeMetrics>,
     behavior: Arc<Prepared>,
 }
 
@@ -112,6 +115,15 @@ impl Types {
         let mut names: Vec<_> = self.active.load().keys().cloned().collect();
         names.sort();
         names
+    }
+
+    /// What is counted of each type.
+    pub(crate) fn metrics(&self) -> Vec<(ActorType, Arc<TypeMetrics>)> {
+        let active = self.active.load();
+        let mut metrics: Vec<_> =
+            active.iter().map(|(name, version)| (name.clone(), Arc::clone(&version.metrics))).collect();
+        metrics.sort_by(|one, other| one.0.cmp(&other.0));
+        metrics
     }
 
     /// The code of a version, prepared now if it was not before.
@@ -323,8 +335,10 @@ impl Types {
     /// From now on, turns of the type run what `record` says.
     fn install(&self, record: &ActorTypeRecord, behavior: Arc<Prepared>) -> Option<Arc<Version>> {
         let environment = self.environments.get(&record.name).unwrap_or(&NO_VARIABLES);
+        let before = self.active(&record.name).ok();
         let version = Arc::new(Version {
             record: record.active()?.clone(),
+            metrics: before.map_or_else(Arc::default, |before| Arc::clone(&before.metrics)),
             settings: Arc::new(record.settings.in_force(&self.limits, environment)),
             behavior,
         });

@@ -23,6 +23,7 @@ mod languages;
 mod languages_page;
 mod lifecycle;
 mod many_languages;
+mod metrics;
 mod p10_versions;
 mod p1_one_at_a_time;
 mod p2_all_or_nothing;

@@ -28,12 +28,13 @@ const TOP_LEVEL: [&str; 17] = [
 ];
 
 /// A dependency, and the only crate of the host that may know it.
-const BOUNDARIES: [(&str, &str); 5] = [
+const BOUNDARIES: [(&str, &str); 6] = [
     ("sqlx", "store"),
     ("wasmtime", "sandbox"),
     ("wasmtime-wasi", "sandbox"),
     ("hyper", "http"),
     ("axum", "http"),
+    ("prometheus-client", "metrics"),
 ];
 
 fn root() -> PathBuf {

@@ -85,6 +85,7 @@ const OPERATIONS: &[(&str, &[&[Code]])] = &[
     ("downloadDeadLetter", &[ANY, PATH, READ, &[NotFound]]),
     ("retryDeadLetter", &[ANY, PATH, BEGIN, DEPLOYED, &[NotFound, MailboxFull]]),
     ("removeDeadLetter", &[ANY, PATH, BEGIN, &[NotFound]]),
+    ("scrapeMetrics", &[ANY, QUERY]),
     ("describeNode", &[ANY, QUERY]),
     ("describeApi", &[ANY, QUERY]),
     ("downloadBackup", &[ANY, QUERY, &[StoreUnavailable, StoreFull, Draining, Overloaded]]),

@@ -345,3 +345,10 @@ async fn settings_are_patched_and_each_says_whose_it_is() {
     assert_eq!(ask(&api, "PATCH", path, headers, back).await.0, 200);
     assert_eq!(get_json(&api, path).await, before);
 }
+
+#[test]
+fn the_route_that_calls_are_counted_under_is_theirs() {
+    let described = described().into_openapi();
+    let path = described.paths.paths.get(greenroom_metrics::CALLS).expect("the API has that path");
+    assert_eq!(path.post.as_ref().and_then(|post| post.operation_id.as_deref()), Some("callActor"));
+}
