@@ -16,15 +16,13 @@ use tokio::time::Instant;
 use crate::lifecycle::{Actor, Ended};
 use crate::mailbox::Work;
 use crate::retries::backoff;
+use crate::shortened::shortened;
 
 /// Stored messages in one batch, between which nothing else of the actor's mailbox is served.
 const BATCH: usize = 64;
 
 /// How soon to look again after an error of the host's, which is no delivery that failed.
 const HOST_RETRY_MS: u64 = 500;
-
-/// How much of its last error a dead letter keeps.
-const LETTER_ERROR_BYTES_MAX: usize = 4 << 10;
 
 /// A stored message that was delivered and whose commit is under way.
 pub(crate) struct Settled {
@@ -272,27 +270,5 @@ impl Actor {
         let due_at = reminder.schedule.next_after(reminder.due_at, now, fired)?;
         let firing_id = self.dispatch.ids.next(now);
         Some(Reminder { due_at, wake_at: due_at, fired, attempt: 1, firing_id, ..reminder })
-    }
-}
-
-/// The beginning of a guest's words, when they are long.
-fn shortened(mut text: String) -> String {
-    if text.len() > LETTER_ERROR_BYTES_MAX {
-        let end = (0..=LETTER_ERROR_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at));
-        text.truncate(end.unwrap_or(0));
-        text.push('…');
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_error_is_cut_between_characters() {
-        assert_eq!(shortened("short".into()), "short");
-        let cut = shortened("é".repeat(LETTER_ERROR_BYTES_MAX));
-        assert_eq!(cut.chars().count(), LETTER_ERROR_BYTES_MAX / 2 + 1);
     }
 }

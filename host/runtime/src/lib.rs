@@ -33,6 +33,7 @@ mod run_turn;
 mod scheduler;
 mod scrape;
 mod shares;
+mod shortened;
 mod state;
 mod store_watch;
 #[cfg(test)]

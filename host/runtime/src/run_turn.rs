@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::dispatch::timed_out;
 use crate::lifecycle::{Actor, Ended, LiveSandbox};
 use crate::patience::within;
+use crate::shortened::shortened;
 use crate::turn::{Turn, check_payload};
 use crate::view::{ErrorSummary, TurnSummary};
 
@@ -226,8 +227,8 @@ impl Actor {
             if error.code.source() == Source::Host {
                 tracing::warn!(actor = %turn.me, %method, %error, "a turn failed for reasons of the host");
             }
-            // Its words are enough to look at; an actor's own data may be large.
-            let error = Error { data: None, ..error.clone() };
+            // The beginning of its words is enough to look at; all of them, and an actor's own data, may be large.
+            let error = Error::new(error.code, shortened(error.detail.clone()));
             status.last_error = Some(ErrorSummary { at: turn.now, method: method.clone(), error });
         }
     }

@@ -6,7 +6,7 @@ use greenroom_core::{Code, Limits};
 use tokio::time::Instant;
 
 use super::scripted::script;
-use super::world::{World, limits, toolbox};
+use super::world::{World, actor, fails, limits, toolbox};
 
 #[tokio::test(start_paused = true)]
 async fn one_actor_does_one_thing_at_a_time_in_arrival_order() {
@@ -168,4 +168,14 @@ async fn what_is_not_there_is_told_plainly() {
     let refused = world.call("refuses", "list", "").await.unwrap_err();
     assert_eq!(refused.code, Code::ActivationFailed);
     assert!(refused.detail.contains("not today"), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_of_a_guests_words_is_bounded() {
+    let long = script(|_| async { fails("x".repeat(1 << 20)) });
+    let world = World::with(limits(), long).await;
+    let error = world.call("a", "any", "").await.unwrap_err();
+    assert_eq!(error.detail.len(), 1 << 20);
+    let last = world.node.inspect(&actor("a")).await.unwrap().last_error.unwrap();
+    assert!(last.error.detail.len() < 8 << 10, "{}", last.error.detail.len());
 }
