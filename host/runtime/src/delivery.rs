@@ -24,8 +24,11 @@ const BATCH: usize = 64;
 /// How soon to look again after an error of the host's, which is no delivery that failed.
 const HOST_RETRY_MS: u64 = 500;
 
-/// A stored message that was delivered and whose commit is under way.
+/// A stored message that was delivered and whose commit is under way, as far as the gate tells: the store may
+/// have it already.
 pub(crate) struct Settled {
+    /// The number of that delivery. A row that has another one is a later row.
+    attempt: u32,
     /// The number of that commit at the gate.
     sequence: u64,
     /// Whether it failed, and so holds back its sender's later messages.
@@ -87,7 +90,8 @@ impl Actor {
             let mut delivered = false;
             for stored in page.messages {
                 let lane = lane(&stored.message.origin).cloned();
-                let waits = match self.settled.get(&stored.key()) {
+                let settled = self.settled.get(&stored.key());
+                let waits = match settled.filter(|settled| settled.attempt == stored.message.attempt) {
                     Some(settled) if !settled.holds => continue,
                     Some(_) => true,
                     None => stored.wake_at > now,
@@ -118,7 +122,7 @@ impl Actor {
     }
 
     async fn deliver(&mut self, stored: StoredMessage) -> Delivered {
-        let key = stored.key();
+        let (key, attempt) = (stored.key(), stored.message.attempt);
         let deadline = self.own_deadline();
         let (write_set, delivered) = match self.run_turn(stored.message.clone(), deadline, 0).await {
             Ok((_, write_set)) => {
@@ -133,7 +137,7 @@ impl Actor {
         FailPoint::DeliveryTurnOver.reach();
         let sequence = self.submit(write_set).await;
         FailPoint::DeliverySettled.reach();
-        self.settled.insert(key, Settled { sequence, holds: delivered == Delivered::Waits });
+        self.settled.insert(key, Settled { attempt, sequence, holds: delivered == Delivered::Waits });
         delivered
     }
 

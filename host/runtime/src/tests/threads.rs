@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use greenroom_core::{Code, Error, Limits, Method};
@@ -196,5 +197,52 @@ async fn clients_meet_actors(round: u64) {
         for (_, seen) in told.lists.iter().filter(|seen| seen.0 == number) {
             assert!(list.starts_with(&**seen), "{}: {seen} was seen, and then {list}", id(number));
         }
+    }
+}
+
+/// Its next delivery is due while the committer, which has told the scheduler so, still opens gates.
+#[test]
+fn a_message_that_failed_is_delivered_again_however_soon_it_is_due() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_time().build().unwrap();
+    runtime.block_on(async {
+        let soon = Duration::from_millis(1);
+        let limits =
+            Limits { retry_backoff: soon, retry_backoff_max: soon, delivery_attempts: 2, ..limits() };
+        let world = World::with(limits, script(toolbox)).await;
+        world.send("b", "poison", "x", 100).await.unwrap();
+        let held = world.store.hold_commits();
+        let first = world.calling("first", "append", "x");
+        held.arrived().await;
+        // In the batch after it are two turns, whose callers' threads get the scheduler, then one whose caller takes
+        // long to hear of it, and then the failed delivery.
+        let others = ["other", "another"].map(|id| world.calling(id, "append", "x"));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let mut dawdler = std::pin::pin!(world.call("dawdler", "append", "x"));
+        let waker = Waker::from(Arc::new(Dawdler));
+        assert!(dawdler.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        held.release();
+        first.await.unwrap().unwrap();
+        for other in others {
+            other.await.unwrap().unwrap();
+        }
+        let died = async {
+            while world.dead_letters().await.is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let died = tokio::time::timeout(Duration::from_secs(10), died).await;
+        assert!(died.is_ok(), "nobody delivers {:?}", world.node.mailbox(&actor("b")).await.unwrap());
+        dawdler.await.unwrap();
+    });
+}
+
+/// A task whose waking takes its time.
+struct Dawdler;
+
+impl Wake for Dawdler {
+    fn wake(self: Arc<Self>) {
+        std::thread::sleep(Duration::from_millis(300));
     }
 }
