@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -17,7 +17,8 @@ use greenroom_core::store::{ActorTypeRecord, Store, StoreError, StoreResult, Ver
 use greenroom_core::{ActorType, Clock, Code, Error, FailPoint, Limits, SettingsInForce};
 use greenroom_metrics::TypeMetrics;
 use serde_json::Value;
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::JoinHandle;
 
 use crate::view::Deployment;
 
@@ -28,17 +29,31 @@ pub(crate) struct Version {
     pub(crate) settings: Arc<SettingsInForce>,
     /// What is counted of the type's turns; other versions count on.
     pub(crate) metrics: Arc<TypeMetrics>,
-    behavior: Arc<Prepared>,
+    code: Arc<Prepared>,
 }
 
-type Prepared = OnceCell<Arc<dyn Behavior>>;
+type Preparing = JoinHandle<Result<Arc<dyn Behavior>, Error>>;
+
+/// The code of a version, once it is prepared.
+#[derive(Default)]
+struct Prepared {
+    behavior: OnceLock<Arc<dyn Behavior>>,
+    /// Prepares it. A task of its own: whoever waits for it may have less time than it takes.
+    under_way: Mutex<Option<Preparing>>,
+}
+
+impl Prepared {
+    fn with(behavior: Arc<dyn Behavior>) -> Arc<Self> {
+        Arc::new(Prepared { behavior: OnceLock::from(behavior), under_way: Mutex::default() })
+    }
+}
 
 type Active = HashMap<ActorType, Arc<Version>, ahash::RandomState>;
 
 impl Version {
     /// Its code, once it was prepared.
     pub(crate) fn prepared(&self) -> Option<&Arc<dyn Behavior>> {
-        self.behavior.get()
+        self.code.behavior.get()
     }
 }
 
@@ -126,24 +141,41 @@ impl Types {
         metrics
     }
 
-    /// The code of a version, prepared now if it was not before.
+    /// The code of a version, prepared now if it was not before. Cancel safe: what was begun goes on, and the
+    /// next who asks waits for the rest of it.
     pub(crate) async fn behavior(
         &self,
         actor_type: &ActorType,
         version: &Version,
     ) -> Result<Arc<dyn Behavior>, Error> {
-        let prepared = version.behavior.get_or_try_init(|| async {
+        if let Some(behavior) = version.prepared() {
+            return Ok(Arc::clone(behavior));
+        }
+        let mut under_way = version.code.under_way.lock().await;
+        if let Some(behavior) = version.prepared() {
+            return Ok(Arc::clone(behavior));
+        }
+        if under_way.is_none() {
             let digest = version.record.component.digest;
             let component = self.component(actor_type, &version.record).await?;
-            self.engine.prepare(component).await.map_err(|error| {
-                tracing::error!(%digest, %error, "a deployed component can't be prepared");
-                Error::new(
-                    Code::ActivationFailed,
-                    "the deployed component can't be prepared; deploy it again",
-                )
-            })
-        });
-        prepared.await.cloned()
+            let engine = Arc::clone(&self.engine);
+            *under_way = Some(tokio::spawn(async move {
+                engine.prepare(component).await.map_err(|error| {
+                    tracing::error!(%digest, %error, "a deployed component can't be prepared");
+                    Error::new(
+                        Code::ActivationFailed,
+                        "the deployed component can't be prepared; deploy it again",
+                    )
+                })
+            }));
+        }
+        let task = under_way.as_mut().expect("it is there, or was put there above");
+        let prepared = task.await;
+        *under_way = None;
+        let panicked =
+            |_| Error::new(Code::Internal, "preparing a component panicked; the host's log says why");
+        let behavior = prepared.map_err(panicked)??;
+        Ok(Arc::clone(version.code.behavior.get_or_init(|| behavior)))
     }
 
     /// The bytes of a version that was found deployed.
@@ -209,7 +241,7 @@ impl Types {
             stored
         };
         let record = self.settle(actor_type, storing).await?;
-        let version = self.install(&record, Arc::new(OnceCell::new_with(Some(behavior))));
+        let version = self.install(&record, Prepared::with(behavior));
         let version = version.ok_or_else(|| Error::new(Code::Internal, "the new version was not stored"))?;
         tracing::info!(%actor_type, version = version.record.number, digest = %version.record.component.digest, "deployed");
         Ok(Deployment { created: true, version: version.record.clone() })
@@ -244,7 +276,7 @@ impl Types {
             stored
         };
         let record = self.settle(actor_type, storing).await?.ok_or_else(|| unknown(actor_type))?;
-        self.install(&record, Arc::new(OnceCell::new_with(Some(behavior))));
+        self.install(&record, Prepared::with(behavior));
         tracing::info!(%actor_type, version = number, before = record.previous_version, "activated");
         Ok(())
     }
@@ -329,18 +361,18 @@ impl Types {
     /// The code of the active version, if it is prepared already.
     fn prepared_for(&self, record: &ActorTypeRecord) -> Arc<Prepared> {
         let runs = self.active(&record.name).ok().filter(|version| Some(&version.record) == record.active());
-        runs.map_or_else(Arc::default, |version| Arc::clone(&version.behavior))
+        runs.map_or_else(Arc::default, |version| Arc::clone(&version.code))
     }
 
     /// From now on, turns of the type run what `record` says.
-    fn install(&self, record: &ActorTypeRecord, behavior: Arc<Prepared>) -> Option<Arc<Version>> {
+    fn install(&self, record: &ActorTypeRecord, code: Arc<Prepared>) -> Option<Arc<Version>> {
         let environment = self.environments.get(&record.name).unwrap_or(&NO_VARIABLES);
         let before = self.active(&record.name).ok();
         let version = Arc::new(Version {
             record: record.active()?.clone(),
             metrics: before.map_or_else(Arc::default, |before| Arc::clone(&before.metrics)),
             settings: Arc::new(record.settings.in_force(&self.limits, environment)),
-            behavior,
+            code,
         });
         self.change_active(|active| drop(active.insert(record.name.clone(), Arc::clone(&version))));
         Some(version)

@@ -285,3 +285,14 @@ async fn keys(scene: &super::scripted::Scene, page: &str) -> String {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn code_that_takes_longer_to_prepare_than_a_turn_may_take_is_prepared_all_the_same() {
+    let mut world = World::start().await;
+    *world.engine.prepares_for.lock() = world.limits.turn_timeout * 5 / 2;
+    world.crash().await;
+    assert_eq!(world.call("a", "append", "x").await.unwrap_err().code, Code::TurnTimeout);
+    assert_eq!(world.call("b", "append", "x").await.unwrap_err().code, Code::TurnTimeout);
+    assert_eq!(world.call("a", "append", "y").await.unwrap(), "y");
+    assert_eq!(world.call("b", "append", "y").await.unwrap(), "y");
+}

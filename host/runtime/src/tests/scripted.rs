@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -48,6 +49,8 @@ pub(crate) struct Counts {
 pub(crate) struct ScriptedEngine {
     pub(crate) scripts: Arc<Mutex<HashMap<String, Script>>>,
     pub(crate) counts: Arc<Counts>,
+    /// How long it takes to prepare a component.
+    pub(crate) prepares_for: Arc<Mutex<Duration>>,
 }
 
 impl ScriptedEngine {
@@ -60,6 +63,10 @@ impl ScriptedEngine {
 #[async_trait]
 impl SandboxEngine for ScriptedEngine {
     async fn prepare(&self, component: Bytes) -> Result<Arc<dyn Behavior>, PrepareError> {
+        let takes = *self.prepares_for.lock();
+        if !takes.is_zero() {
+            tokio::time::sleep(takes).await;
+        }
         let name = String::from_utf8_lossy(&component).into_owned();
         let script = self.scripts.lock().get(&name).cloned();
         let script = script.ok_or_else(|| PrepareError::Rejected(format!("no script {name}")))?;
