@@ -45,6 +45,11 @@ impl Timers {
         self.by_name.contains_key(name)
     }
 
+    /// All of them, by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Timer)> {
+        self.by_name.iter()
+    }
+
     /// Sets the timer of that name, or cancels it.
     pub(crate) fn change(&mut self, name: Arc<str>, timer: Option<Timer>) {
         match timer {

@@ -31,6 +31,10 @@ const KEYS_PAGE_MAX: usize = 10_000;
 /// Longest name of a reminder or a timer, in bytes.
 const SCHEDULE_NAME_BYTES_MAX: usize = 256;
 
+/// What all reminders of an actor may carry together, and as much all of its timers, in bytes: an activation
+/// has them in memory.
+const SCHEDULED_BYTES_MAX: usize = 16 << 20;
+
 /// See the [module](self).
 pub(crate) struct Turn {
     pub(crate) dispatch: Arc<Dispatch>,
@@ -136,15 +140,12 @@ impl Turn {
         check_name("reminder", name)?;
         check_payload(&payload, limits.payload_bytes)?;
         let mut changes = self.changes.lock();
-        let others = {
+        let (others, bytes) = {
             let data = self.data.lock();
-            let kept = data
-                .reminders
-                .keys()
-                .filter(|kept| !changes.reminders.contains_key(*kept) && ***kept != *name);
-            let set =
-                changes.reminders.iter().filter(|(set, reminder)| reminder.is_some() && ***set != *name);
-            kept.count() + set.count()
+            let kept = data.reminders.iter().filter(|(kept, _)| !changes.reminders.contains_key(*kept));
+            let set = changes.reminders.iter().filter_map(|(set, reminder)| Some((set, reminder.as_ref()?)));
+            let others = kept.chain(set).filter(|(other, _)| ***other != *name);
+            others.fold((0, 0), |(count, bytes), (_, other)| (count + 1, bytes + other.payload.len()))
         };
         if others >= limits.reminders_per_actor {
             return Err(Refusal::new(
@@ -155,6 +156,7 @@ impl Turn {
                 ),
             ));
         }
+        check_scheduled("reminders", bytes + payload.len())?;
         changes.spend(name.len() + payload.len(), limits.write_set_bytes)?;
         let due_at = self.began_at.plus_ms(schedule.delay_ms());
         let name: Arc<str> = Arc::from(name);
@@ -278,6 +280,11 @@ impl Turn {
             let text = format!("an actor has at most {} timers (timers_per_actor)", limits.timers_per_actor);
             return Err(Refusal::new(Code::WriteSetTooLarge, text));
         }
+        let kept = data.timers.iter().filter(|(kept, _)| !changes.timers.contains_key(*kept));
+        let set = changes.timers.iter().filter_map(|(set, timer)| Some((set, timer.as_ref()?)));
+        let others = kept.chain(set).filter(|(other, _)| ***other != *name);
+        let bytes: usize = others.map(|(_, other)| other.payload.len()).sum();
+        check_scheduled("timers", bytes + payload.len())?;
         changes.spend(name.len() + payload.len(), limits.write_set_bytes)?;
         let timer = Timer::new(schedule, method, payload, Instant::now());
         changes.timers.insert(Arc::from(name), Some(timer));
@@ -318,6 +325,16 @@ fn check_name(what: &str, name: &str) -> Result<(), Refusal> {
             "the name of a {what} has 1 to {SCHEDULE_NAME_BYTES_MAX} bytes and no control characters"
         );
         return Err(Refusal::new(Code::InvalidRequest, text));
+    }
+    Ok(())
+}
+
+/// Checks what all reminders or timers of an actor would carry.
+fn check_scheduled(what: &str, bytes: usize) -> Result<(), Refusal> {
+    if bytes > SCHEDULED_BYTES_MAX {
+        let text =
+            format!("the payloads of an actor's {what} have at most {SCHEDULED_BYTES_MAX} bytes together");
+        return Err(Refusal::new(Code::WriteSetTooLarge, text));
     }
     Ok(())
 }

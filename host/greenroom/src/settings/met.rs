@@ -181,6 +181,12 @@ const FIXED: &[Fixed] = &[
         "400 `invalid-request`; a guest: `limit-exceeded`",
     ),
     fixed(
+        "runtime/src/turn.rs",
+        "SCHEDULED_BYTES_MAX",
+        "Bytes of the payloads of an actor's reminders together, and as many of its timers'.",
+        "500 `write-set-too-large`; a guest: `limit-exceeded`",
+    ),
+    fixed(
         "runtime/src/delivery.rs",
         "BATCH",
         "Stored messages delivered before what else waits for the actor has its turn.",

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use greenroom_core::{Code, Limits, Method, Schedule};
+use greenroom_core::sandbox::RawSchedule;
+use greenroom_core::{Code, Limits, Method, Payload, Schedule};
 
 use super::scripted::script;
-use super::world::{World, actor, limits, text, toolbox};
+use super::world::{World, actor, answer, fails, host, limits, text, toolbox};
 
 async fn seconds(count: u64) {
     tokio::time::sleep(Duration::from_secs(count)).await;
@@ -207,4 +208,33 @@ async fn a_timer_of_a_turn_that_failed_was_never_set() {
     assert_eq!(world.call("a", "time", "t 1000 0 0 who").await.unwrap_err().code, Code::GuestConflict);
     seconds(5).await;
     assert_eq!(world.call("a", "list", "").await.unwrap(), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_reminders_and_timers_carry_is_bounded_for_each_actor() {
+    let script = script(|scene| async move {
+        let schedule = RawSchedule { delay_ms: 3_600_000, period_ms: None, repetitions: None };
+        let large = Payload::new("text/plain", vec![0; 1 << 20]);
+        let (name, method) = (scene.message.id.to_string(), "tick".to_owned());
+        let set = match scene.message.method.as_str() {
+            "remind" => scene.host.reminder_set(name, schedule, method, large),
+            _ => scene.host.timer_set(name, schedule, method, large),
+        };
+        match host(set)? {
+            Ok(()) => answer("set"),
+            Err(limit) => fails(limit.0),
+        }
+    });
+    let world = World::with(limits(), script).await;
+    for method in ["remind", "time"] {
+        let mut set = 0;
+        let refusal = loop {
+            match world.call("a", method, "").await {
+                Ok(_) => set += 1,
+                Err(refusal) => break refusal,
+            }
+            assert!(set <= 64, "{method}");
+        };
+        assert!(set >= 10 && refusal.detail.contains("bytes"), "{method}: {set}, {refusal}");
+    }
 }
