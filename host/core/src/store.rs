@@ -69,7 +69,8 @@ pub struct StoredMessage {
     pub to: Address,
     /// The message; its `attempt` is the number of the delivery to come.
     pub message: Message,
-    /// Not delivered before this moment; [`Timestamp::EPOCH`] for a message sent without delay.
+    /// Not delivered before this moment: when it was sent, or so much later as its sender wanted;
+    /// [`Timestamp::EPOCH`] for one that is back from the dead letters.
     pub due_at: Timestamp,
     /// When it was sent.
     pub sent_at: Timestamp,

@@ -348,9 +348,8 @@ impl Committed for AfterCommit {
         let mut note = |at: Timestamp| earliest = Some(earliest.map_or(at, |before| before.min(at)));
         for sent in &write_set.sends {
             // One that can't be woken now (the node drains, or is full) is left to the scheduler.
-            let woken = sent.wake_at == Timestamp::EPOCH
-                && !dispatch.is_draining()
-                && dispatch.hint(&sent.to).is_ok();
+            let woken =
+                sent.wake_at <= sent.sent_at && !dispatch.is_draining() && dispatch.hint(&sent.to).is_ok();
             if !woken {
                 note(sent.wake_at);
             }

@@ -314,8 +314,7 @@ fn earlier(deadline: Instant) -> Instant {
 
 /// A message on its way to a durable mailbox.
 pub(crate) fn stored(to: Address, message: Message, now: Timestamp, delay_ms: u64) -> StoredMessage {
-    // Without delay a message is due whatever the clock says.
-    let due_at = if delay_ms == 0 { Timestamp::EPOCH } else { now.plus_ms(delay_ms) };
+    let due_at = now.plus_ms(delay_ms);
     StoredMessage { to, message, due_at, sent_at: now, wake_at: due_at }
 }
 

@@ -8,7 +8,7 @@ use greenroom_core::{Code, Limits};
 use greenroom_store::CommitFault;
 
 use super::scripted::script;
-use super::world::{World, actor, limits, toolbox};
+use super::world::{World, actor, answer, host, limits, text, toolbox};
 
 #[tokio::test(start_paused = true)]
 async fn a_sent_message_arrives_once_and_in_order() {
@@ -146,4 +146,54 @@ async fn the_receiver_learns_who_sent_it() {
     world.until_list("b", &["t/a#1"]).await;
     world.call("b", "who", "").await.unwrap();
     world.until_list("b", &["t/a#1", "client#1"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_message_that_waits_for_another_delivery_holds_back_what_its_sender_sent_later() {
+    let limits = Limits { delivery_attempts: 3, retry_backoff: Duration::from_secs(10), ..limits() };
+    let world = World::with(limits, script(toolbox)).await;
+    world.call("a", "send", "1000 b poison x").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.node.mailbox(&actor("b")).await.unwrap()[0].attempt, 2);
+    world.call("a", "send", "0 b append later").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.call("b", "list", "").await.unwrap(), "");
+    world.until_list("b", &["later"]).await;
+    assert_eq!(world.dead_letters().await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_message_has_its_turn_however_many_come_after_it() {
+    let world = World::start().await;
+    world.send("b", "append", "delayed", 1_000).await.unwrap();
+    world.send("b", "append_after", "2000 first", 0).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    for n in 0..100 {
+        world.send("b", "append", &n.to_string(), 0).await.unwrap();
+    }
+    let mut list = String::new();
+    while list.split(' ').count() < 102 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        list = world.call("b", "list", "").await.unwrap();
+    }
+    assert!(list.starts_with("first delayed 0 1 2"), "{list}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_turn_can_not_send_more_to_one_actor_than_its_mailbox_holds() {
+    let script = script(|scene| async move {
+        if scene.message.method.as_str() == "flood" {
+            let to = || greenroom_core::sandbox::RawAddress { actor_type: "t".into(), id: "b".into() };
+            let mut sent = 0;
+            while host(scene.host.send(to(), "append".into(), text("x"), 60_000).await)?.is_ok() {
+                sent += 1;
+            }
+            return answer(sent.to_string());
+        }
+        toolbox(scene).await
+    });
+    let world = World::with(Limits { mailbox_capacity: 5, ..limits() }, script).await;
+    world.send("b", "append", "x", 60_000).await.unwrap();
+    assert_eq!(world.call("a", "flood", "").await.unwrap(), "4");
+    assert_eq!(world.node.mailbox(&actor("b")).await.unwrap().len(), 5);
 }

@@ -210,8 +210,7 @@ fn messages_of_one_sender_that_change_places() {
                 let From::Send { delayed: false, parent } = &plan.programs[&word_of(&batch[0])?].from else {
                     return None;
                 };
-                (key.due_at == Timestamp::EPOCH)
-                    .then(|| (plan.programs[parent].actor, batch[0].address.clone(), key.id))
+                Some((plan.programs[parent].actor, batch[0].address.clone(), key.id))
             }
             _ => None,
         };

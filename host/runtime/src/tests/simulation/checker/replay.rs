@@ -206,7 +206,7 @@ impl Checker<'_> {
     /// No earlier message of the same sender waits, when a message is over.
     fn in_order(&mut self, id: &str, over: &StoredMessage) {
         let Origin::Actor(sender) = &over.message.origin else { return };
-        if over.due_at > Timestamp::EPOCH {
+        if over.due_at > over.sent_at {
             return;
         }
         let lane = |other: &&StoredMessage| other.message.origin == Origin::Actor(Address::clone(sender));
