@@ -61,7 +61,7 @@ impl Node {
 impl Dispatch {
     async fn retry_dead_letter(self: &Arc<Self>, id: MessageId) -> Result<(), Error> {
         let letter = self.store.dead_letter(id).await?.ok_or_else(|| unknown(id))?;
-        self.check_send(&letter.to)?;
+        self.check_send(&letter.to, &[])?;
         let now = self.clock.now();
         // Between two commits: it is counted before it can be delivered, and its activation knows that the
         // commit by which it died is over; as long as it does not, it skips the message.

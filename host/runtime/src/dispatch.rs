@@ -249,12 +249,15 @@ impl Dispatch {
         found
     }
 
-    /// Whether a message may be sent to that address now.
-    pub(crate) fn check_send(&self, to: &Address) -> Result<(), Error> {
+    /// Whether one more message may be sent to that address now, after those that the same turn has sent.
+    pub(crate) fn check_send(&self, to: &Address, sent: &[StoredMessage]) -> Result<(), Error> {
         let capacity =
             self.types.with_settings(&to.actor_type, |settings| settings.limits.mailbox_capacity)?;
         let waiting = self.backlog.get(to).map_or(0, |count| *count);
-        if waiting >= capacity { Err(mailbox_full(to, capacity)) } else { Ok(()) }
+        // They are counted one by one only where it matters.
+        let is_full = waiting + sent.len() >= capacity
+            && waiting + sent.iter().filter(|sent| sent.to == *to).count() >= capacity;
+        if is_full { Err(mailbox_full(to, capacity)) } else { Ok(()) }
     }
 
     /// Stores a message from outside; returns when it is durable.

@@ -191,7 +191,7 @@ impl Node {
         let receiver = to.clone();
         let begin = move |keyed: Keyed| async move {
             let dispatch = &node.dispatch;
-            dispatch.check_send(&receiver)?;
+            dispatch.check_send(&receiver, &[])?;
             let now = dispatch.clock.now();
             let message = node.message(method, payload);
             let answer = Answer::Accepted(message.id);

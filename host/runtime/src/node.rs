@@ -145,7 +145,7 @@ impl Node {
     ) -> Result<MessageId, Error> {
         self.check_not_draining()?;
         check_payload(&payload, self.dispatch.terms(to)?.payload_bytes)?;
-        self.dispatch.check_send(to)?;
+        self.dispatch.check_send(to, &[])?;
         let message = self.message(method, payload);
         let id = message.id;
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);

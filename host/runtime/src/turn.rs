@@ -244,8 +244,8 @@ impl Turn {
         let refused = |error: Error| Refusal::new(error.code, error.detail);
         let terms = self.dispatch.terms(&to).map_err(refused)?;
         check_payload(&payload, terms.payload_bytes.min(limits.payload_bytes))?;
-        self.dispatch.check_send(&to).map_err(refused)?;
         let mut changes = self.changes.lock();
+        self.dispatch.check_send(&to, &changes.sends).map_err(refused)?;
         if changes.sends.len() >= limits.sends_per_turn as usize {
             let text = format!("a turn sends at most {} messages (sends_per_turn)", limits.sends_per_turn);
             return Err(Refusal::new(Code::WriteSetTooLarge, text));
