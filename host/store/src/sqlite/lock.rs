@@ -66,6 +66,13 @@ impl DirectoryLock {
         write_holder(&mut self.file, true)
     }
 
+    /// Notes that what a killed host left in its log belongs to no database that is here from now on.
+    pub(super) fn log_is_forgotten(&mut self) -> io::Result<()> {
+        self.log_was_in_use = false;
+        write_holder(&mut self.file, false)?;
+        self.file.sync_all()
+    }
+
     /// Refuses when a host has `data_dir`, and changes nothing there.
     pub(super) fn look(data_dir: &Path) -> Result<(), OpenError> {
         // Without the file nobody has it; what can't be opened is told by whoever takes the lock.

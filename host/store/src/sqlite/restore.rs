@@ -73,7 +73,7 @@ pub async fn restore(source: impl Read, data_dir: &Path) -> Result<Whole, Restor
     }
     let mut made = Made::of(data_dir);
     open::make_directory(data_dir).map_err(RestoreError::Directory)?;
-    let lock = DirectoryLock::take(data_dir).map_err(RestoreError::Directory)?;
+    let mut lock = DirectoryLock::take(data_dir).map_err(RestoreError::Directory)?;
     // A host may have come and gone.
     if has_data(data_dir)? {
         return Err(RestoreError::HasData { path: data_dir.into() });
@@ -91,6 +91,9 @@ pub async fn restore(source: impl Read, data_dir: &Path) -> Result<Whole, Restor
         }
         other => RestoreError::Directory(other),
     })?;
+    // Before there is a database: a start would miss the log of the one that was here.
+    let note = data_dir.join(LOCK_FILE);
+    lock.log_is_forgotten().map_err(|source| RestoreError::Write { path: note, source })?;
     let database = data_dir.join(DATABASE_FILE);
     fs::rename(&partial, &database).map_err(|source| RestoreError::Write { path: database, source })?;
     made.keep();

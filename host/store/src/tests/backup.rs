@@ -270,6 +270,17 @@ async fn a_directory_without_the_log_of_a_host_that_was_killed_gives_no_backup()
 }
 
 #[tokio::test]
+async fn a_backup_is_restored_where_a_host_was_killed_and_its_files_were_moved_away() {
+    let (directory, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(directory.path()).await;
+    store.commit(&[write("a", "one")]).await.unwrap();
+    let backup = read_all(&mut *store.backup().await.unwrap()).await;
+    fs::copy(directory.path().join("greenroom.lock"), killed.path().join("greenroom.lock")).unwrap();
+    restore(&backup[..], killed.path()).await.unwrap();
+    assert!(open(killed.path()).await.state_value(&task("a"), "key").await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_directory_that_no_host_uses_is_backed_up_as_it_is() {
     let root = tempfile::tempdir().unwrap();
     let data = root.path().join("data");
