@@ -391,7 +391,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> StoreResult<Vec<String>>;
 
     /// A page of the durable mailbox: messages due at `now`, and those that wait for another
-    /// delivery (`attempt` above 1) whenever that is, in mailbox order, after `after`.
+    /// delivery (`attempt` above 1) whenever that is, in mailbox order, after `after`. At most `limit`, and
+    /// fewer where they are large, but never none where there are any.
     async fn mail(
         &self,
         address: &Address,
@@ -399,9 +400,6 @@ pub trait Store: Send + Sync + 'static {
         after: Option<MailKey>,
         limit: usize,
     ) -> StoreResult<Mail>;
-
-    /// All of the durable mailbox, due or not, in mailbox order, to look at.
-    async fn waiting_mail(&self, address: &Address, limit: usize) -> StoreResult<Vec<StoredMessage>>;
 
     /// Sizes and reminders of one actor.
     async fn summary(&self, address: &Address) -> StoreResult<StoredSummary>;

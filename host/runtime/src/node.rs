@@ -9,7 +9,7 @@ use bytes::Bytes;
 use greenroom_core::component::Description;
 use greenroom_core::sandbox::{Environment, SandboxEngine};
 use greenroom_core::settings::SettingView;
-use greenroom_core::store::{Reminder, Store};
+use greenroom_core::store::{Reminder, Store, StoredMessage};
 use greenroom_core::{
     ActorType, Address, Clock, Code, Error, FailPoint, Limits, Message, MessageId, MessageIdGenerator,
     Method, Origin, Payload, Schedule, Timestamp,
@@ -36,6 +36,9 @@ use crate::types::Types;
 use crate::view::{
     ActorQuery, ActorSummary, ActorTypeView, ActorView, Deployment, Lifecycle, WaitingMessage,
 };
+
+/// Stored messages that are read at a time to be looked at: their bodies are read with them.
+const MAIL_PAGE: usize = 64;
 
 /// How often a draining node looks whether everybody has left.
 const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -287,12 +290,21 @@ impl Node {
             activation.mailbox.calls(|call| waiting(&call.message, now - call.arrived, None))
         });
         let clock_now = self.dispatch.clock.now();
-        let stored = self.dispatch.store.waiting_mail(address, self.limits().mailbox_capacity).await?;
-        waiting.extend(stored.iter().map(|stored| {
-            let due_in = Some(clock_now.until(stored.wake_at)).filter(|wait| !wait.is_zero());
-            self::waiting(&stored.message, stored.sent_at.until(clock_now), due_in)
-        }));
-        Ok(waiting)
+        let most = waiting.len() + self.limits().mailbox_capacity;
+        let mut after = None;
+        loop {
+            let page = (most - waiting.len()).min(MAIL_PAGE);
+            // Due or not.
+            let page = self.dispatch.store.mail(address, Timestamp::MAX, after, page).await?;
+            after = page.messages.last().map(StoredMessage::key);
+            waiting.extend(page.messages.iter().map(|stored| {
+                let due_in = Some(clock_now.until(stored.wake_at)).filter(|wait| !wait.is_zero());
+                self::waiting(&stored.message, stored.sent_at.until(clock_now), due_in)
+            }));
+            if !page.more || waiting.len() >= most {
+                return Ok(waiting);
+            }
+        }
     }
 
     /// Lets go of an actor's memory now; nothing happens when it is dormant.

@@ -1,7 +1,7 @@
 //! What is due: each actor once, at its earliest moment, and in pages.
 
-use greenroom_core::Address;
 use greenroom_core::store::{Due, MailChange, MailKey, Reminder, Store, WriteSet};
+use greenroom_core::{Address, Timestamp};
 
 use super::samples::{actor_type, at, changes, mail, message_id, reminder, reminds, sends, task};
 
@@ -119,7 +119,7 @@ pub(super) async fn retries_that_wait_for_too_long_are_brought_forward(store: &i
     }
     assert_eq!(bounded, [4, 1, 0]);
     let moments = async |owner: &Address| {
-        let mail = store.waiting_mail(owner, 10).await.expect("mail");
+        let mail = store.mail(owner, Timestamp::MAX, None, 10).await.expect("mail").messages;
         let reminders = store.summary(owner).await.expect("reminders").reminders;
         let mail = mail.iter().map(|waiting| waiting.wake_at.unix_ms());
         mail.chain(reminders.iter().map(|reminder| reminder.wake_at.unix_ms())).collect::<Vec<_>>()

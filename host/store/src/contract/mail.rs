@@ -34,7 +34,8 @@ pub(super) async fn messages_come_back_as_they_were(store: &impl Store) {
         });
     }
     store.commit(&[sends(&task("sender"), expected.clone())]).await.expect("a commit");
-    assert_eq!(store.waiting_mail(&to, 10).await, Ok(expected));
+    let found = store.mail(&to, Timestamp::MAX, None, 10).await;
+    assert_eq!(found, Ok(Mail { messages: expected, more: false }));
 }
 
 pub(super) async fn a_mailbox_is_in_order_and_comes_in_pages(store: &impl Store) {
@@ -55,7 +56,7 @@ pub(super) async fn a_mailbox_is_in_order_and_comes_in_pages(store: &impl Store)
         }
         assert_eq!(seen, in_order, "in pages of {limit}");
     }
-    let waiting = store.waiting_mail(&to, 3).await.expect("mail");
+    let waiting = store.mail(&to, Timestamp::MAX, None, 3).await.expect("mail").messages;
     assert_eq!(waiting.iter().map(number).collect::<Vec<_>>(), in_order[..3]);
 }
 
@@ -75,7 +76,7 @@ pub(super) async fn delayed_mail_waits_and_failed_mail_stays_in_line(store: &imp
     store.commit(&[changes(&to, retry)]).await.expect("a commit");
     assert_eq!(page(store, 5, None, 10).await, (vec![1], false));
     assert_eq!(page(store, 20, None, 1).await, (vec![1], true));
-    let kept = store.waiting_mail(&to, 1).await.expect("mail");
+    let kept = store.mail(&to, Timestamp::MAX, None, 1).await.expect("mail").messages;
     assert_eq!((kept[0].message.attempt, kept[0].wake_at, kept[0].due_at), (2, at(500), at(10)));
 }
 
@@ -88,7 +89,7 @@ pub(super) async fn consumed_mail_is_gone(store: &impl Store) {
     let batch: Vec<_> = (1..=299).map(consumed).collect();
     store.commit(&batch).await.expect("a commit");
     assert_eq!(page(store, 0, None, 10).await, (vec![300], false));
-    assert_eq!(store.waiting_mail(&other, 1_000).await.expect("mail").len(), 300);
+    assert_eq!(store.mail(&other, Timestamp::MAX, None, 1_000).await.expect("mail").messages.len(), 300);
     let elsewhere = MailChange::Consumed(MailKey { due_at: at(1), id: message_id(300) });
     store.commit(&[changes(&to, elsewhere)]).await.expect("a commit");
     assert_eq!(page(store, 0, None, 10).await, (vec![300], false));
@@ -109,7 +110,7 @@ pub(super) async fn mail_sent_and_changed_in_one_batch(store: &impl Store) {
         retry(8, 4),
     ];
     store.commit(&batch).await.expect("a commit");
-    let left = store.waiting_mail(&to, 10).await.expect("mail");
+    let left = store.mail(&to, Timestamp::MAX, None, 10).await.expect("mail").messages;
     let left: Vec<_> =
         left.iter().map(|stored| (number(stored), stored.message.attempt, stored.wake_at)).collect();
     assert_eq!(left, [(1, 3, at(40)), (3, 1, at(0))]);

@@ -2,7 +2,7 @@
 
 use greenroom_core::idempotency::Answer;
 use greenroom_core::store::{DeadLetterSummary, MailChange, Remember, Store, Undeployed, WriteSet};
-use greenroom_core::{Address, Code, Error, IdempotencyRecord, Payload};
+use greenroom_core::{Address, Code, Error, IdempotencyRecord, Payload, Timestamp};
 
 use super::samples::{
     VERSIONS_MAX, actor_type, at, bytes, changes, component, idempotency, key, letter, message_id, purge,
@@ -151,7 +151,7 @@ pub(super) async fn a_dead_letter_goes_back_once_as_if_never_delivered(store: &i
     store.commit(&[changes(&one, MailChange::DeadFiring(Box::new(dead.clone())))]).await.expect("a commit");
     assert_eq!(store.retry_dead_letter(message_id(3), at(50)).await, Ok(Some(one.clone())));
     assert_eq!(store.retry_dead_letter(message_id(3), at(51)).await, Ok(None));
-    let waiting = store.waiting_mail(&one, 10).await.expect("mail");
+    let waiting = store.mail(&one, Timestamp::MAX, None, 10).await.expect("mail").messages;
     let [back] = &waiting[..] else { panic!("{waiting:?}") };
     dead.message.attempt = 1;
     assert_eq!((&back.message, back.sent_at), (&dead.message, at(50)));

@@ -1,5 +1,6 @@
 //! Batches: as if the write sets were applied one after the other.
 
+use greenroom_core::Timestamp;
 use greenroom_core::store::{Store, StoredActor, WriteSet};
 
 use super::samples::{
@@ -48,10 +49,10 @@ pub(super) async fn a_purge_removes_what_came_before_it(store: &impl Store) {
     store.commit(&batch).await.expect("a commit");
     let empty = StoredActor { state: Some(Vec::new()), ..StoredActor::default() };
     assert_eq!(store.load(&purged, ALL).await, Ok(empty));
-    let waiting = store.waiting_mail(&purged, 10).await.expect("mail");
+    let waiting = store.mail(&purged, Timestamp::MAX, None, 10).await.expect("mail").messages;
     assert_eq!(waiting.iter().map(|stored| stored.message.id).collect::<Vec<_>>(), [message_id(4)]);
     assert_eq!(store.load(&other, ALL).await, Ok(before));
-    assert_eq!(store.waiting_mail(&other, 10).await.expect("mail").len(), 1);
+    assert_eq!(store.mail(&other, Timestamp::MAX, None, 10).await.expect("mail").messages.len(), 1);
 }
 
 pub(super) async fn a_purged_actor_can_write_in_the_same_turn(store: &impl Store) {
@@ -75,5 +76,5 @@ pub(super) async fn the_same_batch_twice_is_the_same_as_once(store: &impl Store)
     let once = store.load(&twice, ALL).await.expect("a load");
     store.commit(&[set]).await.expect("a commit");
     assert_eq!(store.load(&twice, ALL).await, Ok(once));
-    assert_eq!(store.waiting_mail(&twice, 10).await.expect("mail").len(), 1);
+    assert_eq!(store.mail(&twice, Timestamp::MAX, None, 10).await.expect("mail").messages.len(), 1);
 }

@@ -158,11 +158,6 @@ impl Contents {
         Mail { messages, more }
     }
 
-    pub(super) fn waiting_mail(&self, address: &Address, limit: usize) -> Vec<StoredMessage> {
-        let mailbox = self.actors.get(address).into_iter().flat_map(|actor| actor.mailbox.values());
-        mailbox.take(limit).cloned().collect()
-    }
-
     pub(super) fn summary(&self, address: &Address) -> StoredSummary {
         let Some(actor) = self.actors.get(address) else { return StoredSummary::default() };
         StoredSummary {

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use greenroom_core::store::{
     ActorTypeRecord, Backup, DeadLetter, DeadLetterSummary, Due, Mail, MailKey, Store, StoreError,
-    StoreResult, StoredActor, StoredMessage, StoredSummary, Undeployed, WriteSet,
+    StoreResult, StoredActor, StoredSummary, Undeployed, WriteSet,
 };
 use greenroom_core::{
     ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
@@ -250,10 +250,6 @@ impl Store for ModelStore {
         limit: usize,
     ) -> StoreResult<Mail> {
         self.read(|contents| contents.mail(address, now, after, limit)).await
-    }
-
-    async fn waiting_mail(&self, address: &Address, limit: usize) -> StoreResult<Vec<StoredMessage>> {
-        self.read(|contents| contents.waiting_mail(address, limit)).await
     }
 
     async fn summary(&self, address: &Address) -> StoreResult<StoredSummary> {

@@ -9,6 +9,10 @@ use super::SqliteStore;
 use super::rows::{self, Columns};
 use super::{query, statement::Value};
 
+/// Messages that are read without a look at how large they are.
+const MAIL_FEW: usize = 4;
+/// Bytes of messages' bodies after which a page has no more of them: a mailbox may have gigabytes.
+const MAIL_PAGE_BYTES: usize = 1 << 20;
 /// Moments looked at in one statement when searching what is due.
 const DUE_PAGE: usize = 1_000;
 
@@ -47,6 +51,16 @@ fn after_prefix(prefix: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// The first five values of [`query::MAIL`].
+fn mail_range(address: &Address, now: Timestamp, after: Option<MailKey>) -> [Value; 5] {
+    let [actor_type, id] = actor(address);
+    let (due_at, message) = match after {
+        Some(key) => (moment(key.due_at), Value::from(&key.id.as_bytes()[..])),
+        None => (Value::Integer(-1), Value::Blob(Vec::new())),
+    };
+    [actor_type, id, moment(now), due_at, message]
 }
 
 impl SqliteStore {
@@ -119,6 +133,7 @@ impl SqliteStore {
         self.decoded(|| found.iter().map(|row| Ok(Columns::from(row, 0).text()?.to_owned())).collect())
     }
 
+    /// Most mailboxes have few messages, which are read as they are; what follows them is looked at first.
     pub(super) async fn read_mail(
         &self,
         address: &Address,
@@ -126,23 +141,36 @@ impl SqliteStore {
         after: Option<MailKey>,
         limit: usize,
     ) -> StoreResult<Mail> {
-        let (due_at, id) = match after {
-            Some(key) => (moment(key.due_at), Value::from(&key.id.as_bytes()[..])),
-            None => (Value::Integer(-1), Value::Blob(Vec::new())),
-        };
-        let bounds = [moment(now), due_at, id, count(limit.saturating_add(1))];
-        let found = self.rows(query::MAIL, actor(address).into_iter().chain(bounds)).await?;
-        let messages = self.messages(address, &found[..found.len().min(limit)])?;
-        Ok(Mail { messages, more: found.len() > limit })
+        let few = limit.min(MAIL_FEW);
+        let values = mail_range(address, now, after).into_iter().chain([count(few + 1)]);
+        let found = self.rows(query::MAIL, values).await?;
+        let mut mail = self.mail_page(address, &found, few)?;
+        if mail.more && mail.messages.len() == few && few < limit {
+            let after = mail.messages.last().map(StoredMessage::key);
+            let bounds = [count(limit - few), Value::Integer(MAIL_PAGE_BYTES as i64)];
+            let values = mail_range(address, now, after).into_iter().chain(bounds);
+            let found = self.rows(query::MAIL_BY_SIZE, values).await?;
+            let rest = self.mail_page(address, &found, limit - few)?;
+            mail.messages.extend(rest.messages);
+            mail.more = rest.more;
+        }
+        Ok(mail)
     }
 
-    pub(super) async fn list_mail(&self, address: &Address, limit: usize) -> StoreResult<Vec<StoredMessage>> {
-        let found = self.rows(query::WAITING_MAIL, actor(address).into_iter().chain([count(limit)])).await?;
-        self.messages(address, &found)
-    }
-
-    fn messages(&self, address: &Address, found: &[SqliteRow]) -> StoreResult<Vec<StoredMessage>> {
-        self.decoded(|| found.iter().map(|row| rows::message(address, row)).collect())
+    /// At most `limit` of these rows, and no more than it takes until they have [`MAIL_PAGE_BYTES`].
+    fn mail_page(&self, address: &Address, found: &[SqliteRow], limit: usize) -> StoreResult<Mail> {
+        self.decoded(|| {
+            let (mut messages, mut bytes) = (Vec::new(), 0);
+            for row in found {
+                if messages.len() == limit || bytes >= MAIL_PAGE_BYTES {
+                    break;
+                }
+                let stored = rows::message(address, row)?;
+                bytes += stored.message.payload.body.len();
+                messages.push(stored);
+            }
+            Ok(Mail { more: found.len() > messages.len(), messages })
+        })
     }
 
     pub(super) async fn list_actors(

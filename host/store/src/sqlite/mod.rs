@@ -38,7 +38,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use greenroom_core::store::{
     ActorTypeRecord, Backup, DeadLetter, DeadLetterSummary, Due, Mail, MailKey, Store, StoreResult,
-    StoredActor, StoredMessage, StoredSummary, Undeployed, WriteSet,
+    StoredActor, StoredSummary, Undeployed, WriteSet,
 };
 use greenroom_core::{
     ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
@@ -143,10 +143,6 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> StoreResult<Mail> {
         self.read_mail(address, now, after, limit).await
-    }
-
-    async fn waiting_mail(&self, address: &Address, limit: usize) -> StoreResult<Vec<StoredMessage>> {
-        self.list_mail(address, limit).await
     }
 
     async fn summary(&self, address: &Address) -> StoreResult<StoredSummary> {

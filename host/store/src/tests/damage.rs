@@ -6,8 +6,8 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use bytes::Bytes;
-use greenroom_core::Address;
 use greenroom_core::store::{MailChange, Store, StoreError, WriteSet};
+use greenroom_core::{Address, Timestamp};
 use proptest::prelude::*;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
@@ -132,7 +132,7 @@ async fn read_each(store: &SqliteStore) -> [(&'static str, Option<StoreError>); 
         ("state", store.load(&one, u64::MAX).await.err()),
         ("state", store.state_value(&one, "key").await.err()),
         ("mailbox", store.mail(&one, samples::at(99), None, 9).await.err()),
-        ("mailbox", store.waiting_mail(&one, 9).await.err()),
+        ("mailbox", store.mail(&one, Timestamp::MAX, None, 9).await.err()),
         ("reminder", store.summary(&one).await.err()),
         ("dead_letter", store.dead_letter(samples::message_id(2)).await.err()),
         ("idempotency", store.idempotency_record(&one, &samples::key("key")).await.err()),

@@ -175,8 +175,8 @@ async fn assert_same(one: &impl Store, other: &impl Store) {
             same!(store => store.load(address, bound));
         }
         same!(store => store.summary(address));
-        same!(store => store.waiting_mail(address, 100));
-        same!(store => store.waiting_mail(address, 2));
+        same!(store => store.mail(address, Timestamp::MAX, None, 100));
+        same!(store => store.mail(address, Timestamp::MAX, None, 2));
         for key in KEYS {
             same!(store => store.state_value(address, key));
             same!(store => store.state_keys(address, key, None, 100));

@@ -28,4 +28,5 @@ mod backup;
 mod damage;
 mod equivalence;
 mod failures;
+mod mailbox;
 mod opening;

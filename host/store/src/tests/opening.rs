@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use bytes::Bytes;
-use greenroom_core::Address;
 use greenroom_core::store::{Store, WriteSet};
+use greenroom_core::{Address, Timestamp};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
@@ -155,7 +155,7 @@ async fn what_an_earlier_schema_holds_is_kept() {
         let address = Address::parse("task", "a").unwrap();
         let old = store.state_value(&address, "key").await.unwrap();
         assert_eq!(old.as_deref(), Some(&b"old"[..]), "schema {}", newest.version);
-        let mail = store.waiting_mail(&address, 9).await.unwrap();
+        let mail = store.mail(&address, Timestamp::MAX, None, 9).await.unwrap().messages;
         assert_eq!(mail.len(), 1, "schema {}", newest.version);
         assert_eq!(mail[0].message.payload.body, "sent");
         store.commit(&[one_write("a")]).await.unwrap();
