@@ -10,7 +10,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
-use greenroom_core::store::{Store, StoreError, WriteSet};
+use greenroom_core::store::{MailChange, Store, StoreError, WriteSet};
 use greenroom_core::{Address, Code, Error, FailPoint};
 use greenroom_metrics::Metrics;
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, mpsc};
@@ -23,6 +23,9 @@ const BATCH_WRITE_SETS_MAX: usize = 1_024;
 
 /// Bytes of write sets that wait or are being written; a turn that ends beyond waits here.
 const BYTES_ON_THE_WAY_MAX: usize = 64 << 20;
+
+/// What a row costs beside what it carries, so that many empty ones are bounded too.
+const ROW_OVERHEAD_BYTES: usize = 512;
 
 /// One turn's changes on their way to the store. Boxed, since every activation's task has room for
 /// what it may have to hand over.
@@ -125,11 +128,17 @@ fn nobody() -> Address {
 fn write_set_bytes(write_set: &WriteSet) -> usize {
     let state =
         write_set.state.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, bytes::Bytes::len));
-    let sends = write_set.sends.iter().map(|sent| sent.message.payload.len());
-    let reminders =
-        write_set.reminders.iter().filter_map(|(_, reminder)| Some(reminder.as_ref()?.payload.len()));
+    let sends = write_set.sends.iter().map(|sent| sent.to.id.as_str().len() + sent.message.payload.len());
+    let reminders = write_set
+        .reminders
+        .iter()
+        .map(|(name, reminder)| name.len() + reminder.as_ref().map_or(0, |reminder| reminder.payload.len()));
+    let dead = write_set.mail.iter().map(|change| match change {
+        MailChange::Dead { letter, .. } | MailChange::DeadFiring(letter) => letter.message.payload.len(),
+        MailChange::Consumed(_) | MailChange::Retry { .. } => 0,
+    });
     let kept = write_set.idempotency.iter().map(|remember| remember.record.answer.len());
-    state.chain(sends).chain(reminders).chain(kept).sum()
+    state.chain(sends).chain(reminders).chain(dead).chain(kept).map(|bytes| bytes + ROW_OVERHEAD_BYTES).sum()
 }
 
 async fn run(
@@ -190,5 +199,37 @@ async fn run(
         }
         write_sets.clear();
         gates.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use greenroom_core::store::{DeadLetter, MailChange, WriteSet};
+    use greenroom_core::{Address, Message, MessageIdGenerator, Method, Origin, Payload, Timestamp};
+
+    use super::write_set_bytes;
+    use crate::turn::stored;
+
+    #[test]
+    fn what_is_on_its_way_counts_also_when_it_carries_little_or_is_dead() {
+        let to = Address::parse("t", &"x".repeat(512)).unwrap();
+        let message = |body: usize| Message {
+            id: MessageIdGenerator::starting_after(None).next(Timestamp::EPOCH),
+            method: Method::new("m").unwrap(),
+            payload: Payload::new("", vec![0; body]),
+            origin: Origin::Client,
+            attempt: 1,
+        };
+        let sends = (0..1_000).map(|_| stored(to.clone(), message(0), Timestamp::EPOCH, 0)).collect();
+        let empty = WriteSet { sends, ..WriteSet::empty(to.clone()) };
+        assert!(write_set_bytes(&empty) > 1_000_000);
+        let letter = Box::new(DeadLetter {
+            to: to.clone(),
+            message: message(1 << 20),
+            died_at: Timestamp::EPOCH,
+            error: String::new(),
+        });
+        let dead = WriteSet { mail: Some(MailChange::DeadFiring(letter)), ..WriteSet::empty(to) };
+        assert!(write_set_bytes(&dead) > 1 << 20);
     }
 }
