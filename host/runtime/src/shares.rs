@@ -125,6 +125,8 @@ struct Use {
 pub(crate) struct SandboxPermit {
     sandboxes: Arc<Sandboxes>,
     actor_type: ActorType,
+    /// Whether it counts. One that could not be handed over does not: it is counted for the next.
+    counts: bool,
 }
 
 /// How asking for a sandbox ends at once.
@@ -200,7 +202,7 @@ impl Sandboxes {
     }
 
     fn permit(self: &Arc<Self>, actor_type: &ActorType) -> SandboxPermit {
-        SandboxPermit { sandboxes: Arc::clone(self), actor_type: actor_type.clone() }
+        SandboxPermit { sandboxes: Arc::clone(self), actor_type: actor_type.clone(), counts: true }
     }
 
     /// One that a type had is free: it goes to whoever is next.
@@ -210,8 +212,8 @@ impl Sandboxes {
             match sender.send(self.permit(&next)) {
                 Ok(()) => return,
                 // Whoever waited is gone: it is free again. Dropping it would come back here.
-                Err(permit) => {
-                    drop(permit.into_parts());
+                Err(mut permit) => {
+                    permit.counts = false;
                     from = next;
                 }
             }
@@ -238,18 +240,11 @@ impl Inner {
     }
 }
 
-impl SandboxPermit {
-    /// Its parts, which are nobody's right to anything.
-    fn into_parts(self) -> (Arc<Sandboxes>, ActorType) {
-        let parts = (Arc::clone(&self.sandboxes), self.actor_type.clone());
-        std::mem::forget(self);
-        parts
-    }
-}
-
 impl Drop for SandboxPermit {
     fn drop(&mut self) {
-        self.sandboxes.give_back(&self.actor_type);
+        if self.counts {
+            self.sandboxes.give_back(&self.actor_type);
+        }
     }
 }
 
@@ -364,6 +359,7 @@ mod tests {
             assert_eq!(sandboxes.inner.lock().held, 0);
         }
         assert!(sandboxes.inner.lock().types.is_empty());
+        assert_eq!(Arc::strong_count(&sandboxes), 1);
     }
 
     #[test]
