@@ -26,6 +26,9 @@ use crate::view::{ErrorSummary, TurnSummary};
 /// guest whose language never gives memory back then does not fail when it meets the limit.
 const WORN_OUT_QUARTERS: usize = 3;
 
+/// How many times the state that loads whole an actor may have in memory while its turns run ahead of the store.
+const AHEAD_OF_STORE: u64 = 16;
+
 /// How long to wait for idle sandboxes to go when the engine has no room for another.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(10);
 
@@ -43,9 +46,7 @@ impl Actor {
     ) -> Result<(Payload, WriteSet), Error> {
         let started = Instant::now();
         let (message_id, method) = (message.id, message.method.clone());
-        if self.gate.is_settled() {
-            self.data.lock().state.shed(self.limits().state_preload_bytes);
-        }
+        self.shed_state().await?;
         self.follow_version()?;
         let turn = self.turn(deadline, depth, Some(message_id));
         let ran = match self.accept(message, deadline).await {
@@ -72,6 +73,20 @@ impl Actor {
                 Err(error)
             }
         }
+    }
+
+    /// Forgets state that can be read again, when there is too much of it in memory. What is on its way to the store
+    /// can't be read there yet; an actor that always has something on its way waits for it in the end.
+    async fn shed_state(&mut self) -> Result<(), Error> {
+        let bytes_max = self.limits().state_preload_bytes;
+        let cached_bytes = self.data.lock().state.cached_bytes();
+        if cached_bytes > bytes_max.saturating_mul(AHEAD_OF_STORE) {
+            self.gate.wait().await?;
+        }
+        if cached_bytes > bytes_max && self.gate.is_settled() {
+            self.data.lock().state.shed(bytes_max);
+        }
+        Ok(())
     }
 
     /// Whether the sandbox may be entered again: not after it was stopped, and after an ordinary

@@ -53,8 +53,21 @@ impl StateCache {
         }
     }
 
+    /// Keeps a value that was read from the store, unless more than `bytes_max` are kept already: it can be read
+    /// again.
+    pub(crate) fn keep_read(&mut self, key: String, value: Option<Bytes>, bytes_max: u64) {
+        if self.cached_bytes <= bytes_max {
+            self.keep(key, value);
+        }
+    }
+
+    /// Bytes of the keys and values that are in memory.
+    pub(crate) fn cached_bytes(&self) -> u64 {
+        self.cached_bytes
+    }
+
     /// Keeps a value that was read from the store or written by a turn.
-    pub(crate) fn keep(&mut self, key: String, value: Option<Bytes>) {
+    fn keep(&mut self, key: String, value: Option<Bytes>) {
         let size = entry_bytes(&key, value.as_ref());
         let before = match self.entries.get(&key) {
             Some(before) => entry_bytes(&key, before.as_ref()),
@@ -145,8 +158,18 @@ mod tests {
         cache.shed(3);
         assert!(matches!(cache.get("a"), Known::Unknown));
         assert!(matches!(cache.get("c"), Known::Unknown));
-        cache.keep("c".into(), None);
+        cache.keep_read("c".into(), None, 3);
         assert!(matches!(cache.get("c"), Known::Value(None)));
+    }
+
+    #[test]
+    fn what_is_read_is_kept_only_while_there_is_room() {
+        let mut cache = cache(&[]);
+        cache.complete = false;
+        for number in 0..1_000 {
+            cache.keep_read(number.to_string(), None, 100);
+        }
+        assert!((100..110).contains(&cache.cached_bytes()), "{}", cache.cached_bytes());
     }
 
     #[test]

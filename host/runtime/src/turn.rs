@@ -69,7 +69,8 @@ impl Turn {
             return Ok(value);
         }
         let value = self.dispatch.store.state_value(&self.me, key).await?;
-        self.data.lock().state.keep(key.to_owned(), value.clone());
+        let bytes_max = self.settings.limits.state_preload_bytes;
+        self.data.lock().state.keep_read(key.to_owned(), value.clone(), bytes_max);
         Ok(value)
     }
 

@@ -1,12 +1,14 @@
 //! P1, P2, P6 and the bounds of a turn.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use greenroom_core::{Code, Limits};
 use tokio::time::Instant;
 
 use super::scripted::script;
-use super::world::{World, actor, fails, limits, toolbox};
+use super::world::{World, actor, answer, fails, host, limits, toolbox};
 
 #[tokio::test(start_paused = true)]
 async fn one_actor_does_one_thing_at_a_time_in_arrival_order() {
@@ -178,4 +180,29 @@ async fn what_is_remembered_of_a_guests_words_is_bounded() {
     assert_eq!(error.detail.len(), 1 << 20);
     let last = world.node.inspect(&actor("a")).await.unwrap().last_error.unwrap();
     assert!(last.error.detail.len() < 8 << 10, "{}", last.error.detail.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_whose_turns_run_ahead_of_the_store_does_not_gather_its_state_in_memory() {
+    const CALLS: usize = 100;
+    let ran = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&ran);
+    let writes = script(move |scene| {
+        let number = counted.fetch_add(1, Ordering::Relaxed);
+        async move {
+            host(scene.host.state_set(number.to_string(), vec![0; 1 << 10].into()).await)?.unwrap();
+            answer("")
+        }
+    });
+    let world = World::with(Limits { state_preload_bytes: 1 << 10, ..limits() }, writes).await;
+    let held = world.store.hold_commits();
+    let calls: Vec<_> = (0..CALLS).map(|_| world.calling("a", "write", "")).collect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let ahead = ran.load(Ordering::Relaxed);
+    assert!((10..30).contains(&ahead), "{ahead} turns have their writes in memory");
+    held.release();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(ran.load(Ordering::Relaxed), CALLS);
 }
