@@ -35,6 +35,10 @@ use crate::waits::{WaitEdge, Waits};
 /// account of a deadline that passed.
 pub(crate) const REPLY_GRACE: Duration = Duration::from_millis(250);
 
+/// Actors whose waiting messages are counted at most. Beyond, those for whom fewest wait are counted anew, from
+/// nothing: they are the furthest from their bound.
+const BACKLOGS_MAX: usize = 100_000;
+
 /// How soon the scheduler looks again at what is due after an activation was abandoned.
 pub(crate) const LOAD_AGAIN_AFTER_MS: u64 = 1_000;
 
@@ -279,7 +283,7 @@ impl Dispatch {
         let noted = [
             ("activations", self.activations.len()),
             ("activations counted", self.activation_count()),
-            ("mailboxes with a backlog", self.backlog.len()),
+            ("mailboxes with a backlog", self.backlogs()),
             ("waits", self.waits.len()),
             ("requests with a key", self.requests.len()),
             ("bytes on the way to the store", self.committer.bytes_on_the_way()),
@@ -288,12 +292,27 @@ impl Dispatch {
         noted.into_iter().filter(|(_, count)| *count > 0).map(|(what, n)| format!("{n} {what}")).collect()
     }
 
+    /// For how many actors what waits is counted.
+    #[cfg(test)]
+    pub(crate) fn backlogs(&self) -> usize {
+        self.backlog.len()
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
     /// Counts a message that was put into a durable mailbox.
     pub(crate) fn count_sent(&self, to: &Address) {
+        if let Some(mut count) = self.backlog.get_mut(to) {
+            *count += 1;
+            return;
+        }
+        let mut least = 1;
+        while self.backlog.len() >= BACKLOGS_MAX {
+            self.backlog.retain(|_, count| *count > least);
+            least *= 2;
+        }
         *self.backlog.entry(to.clone()).or_default() += 1;
     }
 

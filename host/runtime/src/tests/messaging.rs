@@ -197,3 +197,16 @@ async fn one_turn_can_not_send_more_to_one_actor_than_its_mailbox_holds() {
     assert_eq!(world.call("a", "flood", "").await.unwrap(), "4");
     assert_eq!(world.node.mailbox(&actor("b")).await.unwrap().len(), 5);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_very_many_actors_is_not_counted_for_each() {
+    let world = World::with(Limits { mailbox_capacity: 3, ..limits() }, script(toolbox)).await;
+    for _ in 0..3 {
+        world.send("full", "append", "x", 60_000).await.unwrap();
+    }
+    for number in 0..150_000 {
+        world.node.dispatch.count_sent(&actor(&number.to_string()));
+    }
+    assert!(world.node.dispatch.backlogs() <= 100_000);
+    assert_eq!(world.send("full", "append", "x", 60_000).await.unwrap_err().code, Code::MailboxFull);
+}
