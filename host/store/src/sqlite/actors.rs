@@ -232,7 +232,30 @@ fn moment_row(row: &SqliteRow) -> sqlx::Result<(Due, bool)> {
 
 #[cfg(test)]
 mod tests {
+    use greenroom_core::store::Store as _;
+    use greenroom_core::{Message, Payload};
+
     use super::*;
+    use crate::SqliteOptions;
+    use crate::contract::samples::{mail, message, sends, task};
+
+    #[tokio::test]
+    async fn no_more_of_a_large_mailbox_is_read_than_a_page_has() {
+        const BODY: usize = 300 << 10;
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path(), &SqliteOptions::default()).await.unwrap();
+        let to = task("box");
+        let large = |number| {
+            let payload = Payload::new("", vec![0; BODY]);
+            StoredMessage { message: Message { payload, ..message(number) }, ..mail(&to, number, 0) }
+        };
+        store.commit(&[sends(&to, (1..=20).map(large).collect())]).await.unwrap();
+        for (limit, read) in [(1, 2), (3, 4), (64, MAIL_PAGE_BYTES.div_ceil(BODY) + 1)] {
+            let bounds = [count(limit), Value::Integer(MAIL_PAGE_BYTES as i64)];
+            let values = mail_range(&to, Timestamp::MAX, None).into_iter().chain(bounds);
+            assert_eq!(store.rows(query::MAIL_BY_SIZE, values).await.unwrap().len(), read, "{limit}");
+        }
+    }
 
     #[test]
     fn the_end_of_a_prefix_lies_after_all_that_begin_with_it() {
