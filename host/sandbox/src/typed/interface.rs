@@ -16,7 +16,7 @@ use wasmtime::component::{Component, ComponentExportIndex};
 
 use crate::offered::{is_left_by_tool, is_own_interface};
 use crate::typed::docs::Docs;
-use crate::typed::names::{Names, shown, snake};
+use crate::typed::names::{shown, snake};
 use crate::typed::shape::{Fields, Shape, Shapes};
 
 /// Methods of one component.
@@ -151,7 +151,9 @@ impl Signature {
                 .of(&ty)
                 .map_err(|what| format!("the type of its result has {what}; methods take and give values"))
         });
-        let names = Names::new(ty.params().map(|(name, _)| name));
+        let names = shapes
+            .names(ty.params().map(|(name, _)| name))
+            .map_err(|what| format!("its parameters have {what}"))?;
         Ok(Signature { parameters: Fields { names, shapes: parameters }, result: result.transpose()? })
     }
 }

@@ -8,6 +8,9 @@ use crate::typed::names::Names;
 
 /// Types written out for one component: those of all its methods, names of cases and flags included.
 pub(crate) const TYPES_MAX: usize = 20_000;
+/// Bytes of the names of members, cases, flags and parameters in them: a few types written out often
+/// would otherwise make gigabytes of one long name.
+pub(crate) const NAMES_BYTES_MAX: usize = 1 << 20;
 /// Types within types. Each may be a level of JSON, of which its parser takes 127.
 pub(crate) const DEPTH_MAX: usize = 60;
 
@@ -57,11 +60,12 @@ pub(crate) struct Cases {
 /// Makes shapes for one component, within the bounds.
 pub(crate) struct Shapes {
     left: usize,
+    names_bytes_left: usize,
 }
 
 impl Default for Shapes {
     fn default() -> Self {
-        Shapes { left: TYPES_MAX }
+        Shapes { left: TYPES_MAX, names_bytes_left: NAMES_BYTES_MAX }
     }
 }
 
@@ -80,6 +84,19 @@ impl Shapes {
             .checked_sub(types)
             .ok_or_else(|| format!("more than {TYPES_MAX} types, written out"))?;
         Ok(())
+    }
+
+    /// The names of some part of a type.
+    ///
+    /// # Errors
+    /// There are too many bytes of them.
+    pub(crate) fn names<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Result<Names, String> {
+        let names: Vec<&str> = names.collect();
+        let bytes = names.iter().map(|name| name.len()).sum();
+        self.names_bytes_left = self.names_bytes_left.checked_sub(bytes).ok_or_else(|| {
+            format!("more than {NAMES_BYTES_MAX} bytes of names, as often as they are written out")
+        })?;
+        Ok(Names::new(names))
     }
 
     fn at(&mut self, ty: &Type, depth: usize) -> Result<Shape, String> {
@@ -110,7 +127,7 @@ impl Shapes {
                 Shape::Tuple(tuple.types().map(|ty| self.at(&ty, depth)).collect::<Result<_, _>>()?)
             }
             Type::Record(record) => Shape::Record(Fields {
-                names: Names::new(record.fields().map(|field| field.name)),
+                names: self.names(record.fields().map(|field| field.name))?,
                 shapes: record.fields().map(|field| self.at(&field.ty, depth)).collect::<Result<_, _>>()?,
             }),
             Type::Variant(variant) => {
@@ -118,17 +135,17 @@ impl Shapes {
                 let payload =
                     |shapes: &mut Self, ty: Option<Type>| ty.map(|ty| shapes.at(&ty, depth)).transpose();
                 Shape::Variant(Cases {
-                    names: Names::new(variant.cases().map(|case| case.name)),
+                    names: self.names(variant.cases().map(|case| case.name))?,
                     payloads: variant.cases().map(|case| payload(self, case.ty)).collect::<Result<_, _>>()?,
                 })
             }
             Type::Enum(cases) => {
                 self.count(cases.names().len())?;
-                Shape::Enum(Names::new(cases.names()))
+                Shape::Enum(self.names(cases.names())?)
             }
             Type::Flags(flags) => {
                 self.count(flags.names().len())?;
-                Shape::Flags(Names::new(flags.names()))
+                Shape::Flags(self.names(flags.names())?)
             }
             Type::Option(option) => Shape::Option(Box::new(self.at(&option.ty(), depth)?)),
             Type::Result(result) => {

@@ -132,6 +132,26 @@ async fn a_lifecycle_of_other_types_or_another_version_is_refused() {
 }
 
 #[tokio::test]
+async fn a_long_name_is_not_written_out_without_end() {
+    let (name, shared) = ("n".repeat(50_000), "$r ".repeat(5_000));
+    let text = format!(
+        r#"(component
+        (core module $m
+          (memory (export "memory") 1)
+          (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+          (func (export "f") (param i32)))
+        (core instance $i (instantiate $m))
+        (type $own (record (field "{name}" u8)))
+        (export $r "r" (type $own))
+        (type $t (tuple {shared}))
+        (func $f (param "p" $t) (canon lift (core func $i "f") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
+        (export "f" (func $f)))"#
+    );
+    let text = Host::new(&small_limits()).rejects(wat::parse_str(text).unwrap().into()).await;
+    assert!(text.contains("`f` can't be a method") && text.contains("1048576 bytes of names"), "{text}");
+}
+
+#[tokio::test]
 async fn types_that_share_parts_are_not_written_out_without_end() {
     let mut types = String::from("(type $t0 (tuple u32 u32))");
     for level in 1..=16 {
