@@ -159,9 +159,10 @@ impl Actor {
     async fn retry_at(&mut self, message: &Message, error: &Error) -> Option<Timestamp> {
         let enough = message.attempt >= self.limits().delivery_attempts;
         let last = enough && self.may_give_up().await;
+        let said = shortened(error.to_string());
         tracing::warn!(
             actor = %self.activation.address, message_id = %message.id, method = %message.method,
-            attempt = message.attempt, last, %error, "a stored message failed"
+            attempt = message.attempt, last, error = %said, "a stored message failed"
         );
         self.version.metrics.delivery_failed(last);
         let wait = backoff(self.limits(), message.attempt, &mut *self.dispatch.chance.lock());
