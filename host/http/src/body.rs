@@ -45,8 +45,11 @@ pub(crate) struct BodyReader {
     room_bytes: usize,
 }
 
-/// Bodies up to this are not counted: what hyper buffers for a connection is about as much.
+/// Bodies up to this are not counted while they arrive: what hyper buffers for a connection is about as much.
 const UNCOUNTED_BYTES: usize = 64 << 10;
+/// Those that have arrived are counted from this size on: over HTTP/2, one connection can have a
+/// hundred and more of them wait for their actors.
+const UNCOUNTED_ARRIVED_BYTES: usize = 1 << 10;
 /// The unit in which room is given out, so that a semaphore can count gibibytes.
 const ROOM_UNIT_BYTES: usize = 1 << 10;
 
@@ -117,7 +120,9 @@ impl BodyReader {
         } else {
             all.freeze()
         };
-        if let Some(room) = &mut room {
+        if room.is_none() && bytes.len() > UNCOUNTED_ARRIVED_BYTES {
+            room = Some(self.take_room(bytes.len())?);
+        } else if let Some(room) = &mut room {
             drop(room.split(room.num_permits().saturating_sub(units(bytes.len()))));
         }
         Ok(Received { bytes, room })
@@ -251,5 +256,21 @@ mod tests {
         assert!(reader.read(Body::from(vec![0; 200_000]), limit(1 << 20)).await.is_ok());
         let unannounced = reader.read(chunks(100, 1_000), limit(1 << 20)).await.err().unwrap();
         assert_eq!(unannounced.code(), Code::Overloaded);
+    }
+
+    #[tokio::test]
+    async fn many_small_bodies_are_counted_once_they_have_arrived() {
+        let reader = reader(1 << 20);
+        let read = async || reader.read(Body::from(vec![0; 60 << 10]), limit(1 << 20)).await;
+        let mut held = Vec::new();
+        let refused = loop {
+            match read().await {
+                Ok(received) => held.push(received),
+                Err(refused) => break refused,
+            }
+        };
+        assert_eq!((refused.code(), held.len()), (Code::Overloaded, 17));
+        held.pop();
+        assert!(read().await.is_ok());
     }
 }

@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use crate::config::Bounds;
@@ -27,6 +27,7 @@ pub(crate) struct Activity {
     requests_under_way: AtomicUsize,
     bytes_moved: AtomicU64,
     refused_a_body: AtomicBool,
+    cut: Notify,
 }
 
 impl Activity {
@@ -43,6 +44,22 @@ impl Activity {
     /// Whether that has happened.
     pub(crate) fn refused_a_body(&self) -> bool {
         self.refused_a_body.load(Ordering::Relaxed)
+    }
+
+    /// Ends the connection at once: others need what its peer does not take.
+    pub(crate) fn cut(&self) {
+        self.cut.notify_one();
+    }
+
+    /// Whether that has happened.
+    #[cfg(test)]
+    pub(crate) fn is_cut(&self) -> bool {
+        // The permit that `cut` leaves is put back.
+        let is_cut = self.cut.notified().now_or_never().is_some();
+        if is_cut {
+            self.cut.notify_one();
+        }
+        is_cut
     }
 
     /// Notes a request that is under way until what is returned is dropped.
@@ -131,6 +148,7 @@ pub(crate) async fn serve<S>(
     let mut events: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();
     events.push(stopped(stopping).boxed());
     events.push(pause(bounds.idle_timeout).boxed());
+    events.push(cut(Arc::clone(&activity)).boxed());
     let (mut closing, mut moved_before) = (false, 0);
     loop {
         tokio::select! {
@@ -146,6 +164,10 @@ pub(crate) async fn serve<S>(
                 let resting = activity.requests_under_way.load(Ordering::Relaxed) == 0
                     && moved - moved_before < IDLE_BYTES;
                 match event {
+                    Event::Cut => {
+                        tracing::debug!("a connection whose peer takes no replies was cut");
+                        return;
+                    }
                     Event::Pause if resting && closing => return,
                     Event::Pause => {
                         moved_before = moved;
@@ -169,12 +191,19 @@ enum Event {
     Stop,
     /// It is time to see whether anything has moved.
     Pause,
+    /// Others need what the peer does not take.
+    Cut,
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) -> Event {
     // When the sender is gone the server is too.
     let _ = stopping.wait_for(|stopping| *stopping).await;
     Event::Stop
+}
+
+async fn cut(activity: Arc<Activity>) -> Event {
+    activity.cut.notified().await;
+    Event::Cut
 }
 
 async fn pause(duration: Duration) -> Event {

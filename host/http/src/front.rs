@@ -1,5 +1,5 @@
-//! Every request passes here first: its headers are bounded, the guard asked, and a panic of a
-//! handler becomes a problem like any other. No layer of this boxes, so that a call costs little
+//! Every request passes here first: its headers are bounded, the guard asked, a panic of a
+//! handler becomes a problem like any other, and the reply is counted until it is taken. No layer of this boxes, so that a call costs little
 //! more than hyper itself.
 
 use std::panic::AssertUnwindSafe;
@@ -20,6 +20,7 @@ use crate::connection::Activity;
 use crate::guard::Guard;
 use crate::problem::Problem;
 use crate::routes::{Route, Routes};
+use crate::untaken::Untaken;
 
 /// What HTTP/1.1 spends on a header field besides its name and value.
 const FIELD_BYTES: usize = ": \r\n".len();
@@ -29,6 +30,7 @@ pub(crate) struct Front {
     routes: Routes,
     guard: Guard,
     metrics: Arc<Metrics>,
+    untaken: Arc<Untaken>,
     headers: usize,
     header_bytes: usize,
 }
@@ -36,15 +38,17 @@ pub(crate) struct Front {
 impl Front {
     /// Stands before `routes`.
     pub(crate) fn new(routes: Routes, guard: Guard, metrics: Arc<Metrics>, bounds: &Bounds) -> Self {
-        Front { routes, guard, metrics, headers: bounds.headers, header_bytes: bounds.header_bytes }
+        let untaken = Untaken::new(bounds.body_memory_bytes);
+        Front { routes, guard, metrics, untaken, headers: bounds.headers, header_bytes: bounds.header_bytes }
     }
 
     /// Answers one request.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, activity: &Activity) -> Response {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, activity: &Arc<Activity>) -> Response {
         let _under_way = activity.begin_request();
         let started = Instant::now();
         let brings_body = !request.body().is_end_stream();
         let (parts, body) = request.into_parts();
+        let version = parts.version;
         let (route, response) = match self.admit(&parts) {
             Ok(()) => self.route(Request::from_parts(parts, body)).await,
             Err(problem) => (Route::None, problem.into_response()),
@@ -55,7 +59,7 @@ impl Front {
             activity.refuse_a_body();
         }
         FailPoint::ReplyLeaves.reach();
-        response
+        Untaken::count(&self.untaken, response, version, activity)
     }
 
     fn admit(&self, parts: &Parts) -> Result<(), Problem> {

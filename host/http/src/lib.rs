@@ -5,7 +5,7 @@
 //! it for ever, [`front`] bounds the headers and contains panics, [`guard`] decides who may ask,
 //! [`routes`] finds the handler, [`path`] and [`query`] parse what the address says, [`body`]
 //! reads what it brings, and the handler asks the [`greenroom_runtime::Node`]. [`view`] is what
-//! comes back as JSON.
+//! comes back as JSON, and [`untaken`] bounds what waits for peers that take no replies.
 //!
 //! What must hold here: nothing a peer sends is kept without a bound or waited for without a
 //! deadline, every answer above 399 is a problem document with a code of the one table, and no
@@ -42,6 +42,7 @@ mod testing;
 mod time;
 mod timer;
 mod type_settings;
+mod untaken;
 mod view;
 
 pub use config::{About, Bounds, Config};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use futures::future::{join_all, try_join_all};
+use greenroom_tests::attack::while_under_attack;
 use greenroom_tests::client::{Client, encode};
 use greenroom_tests::config::Settings;
 use greenroom_tests::eventually::{SOON, eventually};
@@ -456,14 +457,19 @@ fn field(name: u8, value: &str) -> Vec<u8> {
     field
 }
 
-/// The header section of a call.
-fn call_fields() -> Vec<u8> {
+/// The header section of a call of that method.
+fn call_fields_of(method: &str) -> Vec<u8> {
     const POST: u8 = 0x83;
     const HTTP: u8 = 0x86;
     let mut fields = vec![POST, HTTP];
     fields.extend(field(0x01, "localhost"));
-    fields.extend(field(0x04, "/v1/actors/probe/a/echo"));
+    fields.extend(field(0x04, &format!("/v1/actors/probe/a/{method}")));
     fields
+}
+
+/// The header section of a call.
+fn call_fields() -> Vec<u8> {
+    call_fields_of("echo")
 }
 
 /// Opens an HTTP/2 connection and writes `frame` of 0, 1, 2 … until the host closes it. Says how many were written.
@@ -524,6 +530,40 @@ async fn floods_of_http2_frames_close_their_connection() -> anyhow::Result<()> {
     let more = host.memory()?.anonymous.saturating_sub(before);
     assert!(more < MEMORY_MORE, "it has {more} bytes more");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_that_wait_for_a_peer_without_a_window_have_a_bound() -> anyhow::Result<()> {
+    const REPLIES: u32 = 100;
+    const REPLY_BYTES: usize = 3 << 20;
+    const ROOM: u64 = 32 << 20;
+    let settings = Settings::default().variable("GREENROOM_HTTP_BODY_MEMORY_BYTES", "32 MiB");
+    let mut host = Host::with_probe(settings).await?;
+    let mut stream = connect(&host).await?;
+    let client: Client = (*host).clone();
+    let attack = async {
+        const NO_WINDOW: [u8; 6] = [0, 4, 0, 0, 0, 0];
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await?;
+        stream.write_all(&frame(SETTINGS, 0, 0, &NO_WINDOW)).await?;
+        let big = json!([{ "op": "big", "bytes": REPLY_BYTES }]).to_string();
+        for number in 0..REPLIES {
+            let begin = frame(HEADERS, END_HEADERS, 2 * number + 1, &call_fields_of("run"));
+            let call = [begin, frame(DATA, END_STREAM, 2 * number + 1, big.as_bytes())].concat();
+            // It may be closed before all are asked for.
+            if stream.write_all(&call).await.is_err() {
+                break;
+            }
+        }
+        rest(&mut stream).await?;
+        // Who takes its replies gets them.
+        for _ in 0..20 {
+            let big = json!([{ "op": "big", "bytes": REPLY_BYTES }]);
+            let reply = client.call_json("probe", "b", "run", &big).await?.expect(200);
+            ensure!(reply.text().len() > REPLY_BYTES, "a reply was cut short");
+        }
+        anyhow::Ok(())
+    };
+    while_under_attack(&mut host, "replies that nobody takes", ROOM + 2 * MEMORY_MORE, attack).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

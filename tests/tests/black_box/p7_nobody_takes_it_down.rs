@@ -107,6 +107,34 @@ async fn what_a_guest_prints_and_logs_is_bounded_and_attributed() -> anyhow::Res
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_failure_of_many_words_is_neither_logged_nor_kept_whole() -> anyhow::Result<()> {
+    const WORDS_BYTES: usize = 2 << 20;
+    let settings = Settings::default().limit("delivery_attempts", "3").limit("retry_backoff", "10ms");
+    let host = Host::with_probe(settings).await?;
+    let words = "x".repeat(WORDS_BYTES);
+    let fails = json!([{ "op": "fail", "code": "conflict", "message": words }]);
+    let told = script::run(&host, "a", fails.clone()).await?.refused(409, "conflict");
+    assert_eq!(told.detail.len(), WORDS_BYTES, "a client is told all of it");
+    let tell = script::send("b", "run", fails);
+    script::results(&host, "sender", json!([tell])).await?;
+    eventually("it is given up", SOON, || async {
+        let letters = host.get("/v1/dead-letters").await.map_err(|error| error.to_string())?;
+        if letters.json::<Value>()["items"].as_array().is_some_and(|letters| letters.len() == 1) {
+            Ok(())
+        } else {
+            Err(letters.text())
+        }
+    })
+    .await?;
+    assert!(host.log().len() < 100 << 10, "the log has {} bytes", host.log().len());
+    for id in ["a", "b"] {
+        let seen = host.get(&format!("/v1/actors/probe/{id}")).await?.expect(200).text();
+        assert!(seen.contains("conflict") && seen.len() < 10 << 10, "{} bytes of {id}", seen.len());
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn time_stands_still_in_a_turn_and_chance_does_not() -> anyhow::Result<()> {
     let host = Host::with_probe(Settings::default()).await?;
     let random = json!({ "op": "random", "len": 32 });

@@ -106,7 +106,11 @@ const MET: &[Met] = &[
     met("http.header_timeout", "the connection closes", NOTHING),
     met("http.body_timeout", "408 `request-timeout`", NOTHING),
     met("http.body_bytes_per_second", "408 `request-timeout`", NOTHING),
-    met("http.body_memory_bytes", "503 `overloaded`, with `Retry-After`", NOTHING),
+    met(
+        "http.body_memory_bytes",
+        "503 `overloaded`, with `Retry-After`; for replies, the connection closes",
+        NOTHING,
+    ),
     met("http.write_timeout", "the connection closes", NOTHING),
     met("http.idle_timeout", "the connection closes", NOTHING),
     met("http.http2_streams", "HTTP/2 refuses the stream", NOTHING),
