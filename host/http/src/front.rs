@@ -1,6 +1,6 @@
-//! Every request passes here first: its headers are bounded, the guard asked, a panic of a
-//! handler becomes a problem like any other, and the reply is counted until it is taken. No layer of this boxes, so that a call costs little
-//! more than hyper itself.
+//! Every request passes here first: its headers are bounded, the guard asked, a panic of a handler
+//! becomes a problem like any other, and the reply is counted until it is taken. No layer of this
+//! boxes what is small, so that a call costs little more than hyper itself.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

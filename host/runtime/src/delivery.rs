@@ -271,7 +271,7 @@ impl Actor {
     /// The reminder after its firing is over; `None` when that was the last one.
     fn next_firing(&self, reminder: Reminder) -> Option<Reminder> {
         let now = self.dispatch.clock.now();
-        let fired = reminder.fired + 1;
+        let fired = reminder.fired.saturating_add(1);
         let due_at = reminder.schedule.next_after(reminder.due_at, now, fired)?;
         let firing_id = self.dispatch.ids.next(now);
         Some(Reminder { due_at, wake_at: due_at, fired, attempt: 1, firing_id, ..reminder })
