@@ -11,7 +11,7 @@ use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use greenroom_core::{ActorType, Error, Limits};
+use greenroom_core::{ActorType, Address, Error, Limits};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ use crate::dispatch::Dispatch;
 use crate::mailbox::Work;
 use crate::patience::within;
 use crate::shares::{Activations, Asked, Place, SandboxPermit, Sandboxes};
+use crate::waits::Waits;
 
 /// Tells the resident memory of the process, in bytes.
 pub type ResidentBytes = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -98,27 +99,39 @@ impl Residency {
         })
     }
 
-    /// Waits for the right to have one more sandbox for that type.
+    /// Waits for the right to have one more sandbox, for that actor. `is_called` says whether a turn of another
+    /// waits for this one.
     ///
     /// # Errors
-    /// `overloaded` when too many wait already, or no sandbox became idle before `deadline`. Cancel
-    /// safe.
+    /// `overloaded` when too many wait already, when all who have a sandbox wait for others, or when none
+    /// became idle before `deadline`. Cancel safe.
     pub(crate) async fn sandbox(
         &self,
-        actor_type: &ActorType,
+        actor: &Address,
         deadline: Instant,
+        is_called: bool,
+        waits: &Waits,
     ) -> Result<SandboxPermit, Error> {
         if *self.memory_comes_back.borrow() {
             let until = deadline.min(Instant::now() + HELD_BACK_MAX);
             // Either way it goes on: the sender lives as long as this does.
             drop(within(until, self.memory_comes_back.subscribe().wait_for(|comes| !comes)).await);
         }
-        match self.sandboxes.ask(actor_type)? {
+        match self.sandboxes.ask(actor, is_called)? {
             Asked::Given(permit) => Ok(permit),
             Asked::Waits(receiver) => {
                 let _waiting = self.wait_for_sandboxes();
+                self.look_for_standstill(waits, None);
                 Sandboxes::wait(receiver, deadline).await
             }
+        }
+    }
+
+    /// To be asked when a turn begins to wait for another actor, the `callee`, and when one begins to wait for a
+    /// sandbox: the later of the two sees both.
+    pub(crate) fn look_for_standstill(&self, waits: &Waits, callee: Option<&Address>) {
+        if self.waiting() > 0 {
+            self.sandboxes.refuse_if_stuck(waits.len(), callee);
         }
     }
 

@@ -160,8 +160,8 @@ impl Actor {
 
     async fn activate(&mut self, deadline: Instant, depth: u32) -> Result<LiveSandbox, Error> {
         let behavior = self.behavior(deadline).await?;
-        let actor_type = &self.activation.address.actor_type;
-        let permit = self.dispatch.residency.sandbox(actor_type, deadline).await?;
+        let (residency, waits) = (&self.dispatch.residency, &self.dispatch.waits);
+        let permit = residency.sandbox(&self.activation.address, deadline, depth > 0, waits).await?;
         let turn = self.turn(deadline, depth, None);
         let made = within(deadline, self.instantiate(&*behavior, &turn)).await;
         turn.log.finish(&turn.me);

@@ -7,12 +7,14 @@
 //!
 //! *Sandboxes.* Idle ones are let go when others want them, so only turns at work take room from
 //! each other. When all are at work, the next one that is given back goes to the type that has
-//! fewest, among equals to the one that was served longest ago.
+//! fewest, among equals to the one that was served longest ago; within a type, first to whom a turn that has
+//! a sandbox waits for. When every sandbox is that of a turn that waits for another, none would ever be given
+//! back, and one of those who are waited for is refused.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use greenroom_core::{ActorType, Code, Error};
+use greenroom_core::{ActorType, Address, Code, Error};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -118,7 +120,28 @@ struct Use {
     held: usize,
     /// The value of `given` when this type was served last.
     served: u64,
-    waiting: VecDeque<oneshot::Sender<SandboxPermit>>,
+    /// Who waits, and a turn that has a sandbox waits for each: they go first, so that it comes to its end.
+    called: VecDeque<Waiter>,
+    /// Who else waits.
+    others: VecDeque<Waiter>,
+}
+
+/// A turn that waits for a sandbox.
+struct Waiter {
+    sender: oneshot::Sender<SandboxPermit>,
+    actor: Address,
+}
+
+impl Use {
+    fn waiting(&self) -> usize {
+        self.called.len() + self.others.len()
+    }
+
+    fn forget_those_who_are_gone(&mut self) {
+        for queue in [&mut self.called, &mut self.others] {
+            queue.retain(|waiting| !waiting.sender.is_closed());
+        }
+    }
 }
 
 /// The right to have one sandbox; over when dropped.
@@ -140,12 +163,13 @@ impl Sandboxes {
         Arc::new(Sandboxes { capacity, inner: Mutex::default() })
     }
 
-    /// The right to have one more sandbox for that type, or a place among those who wait for it; whoever
-    /// drops that waits no longer.
+    /// The right to have one more sandbox, for that actor, or a place among those who wait for it; whoever drops
+    /// that waits no longer. `is_called` says whether another turn waits for this one.
     ///
     /// # Errors
     /// `overloaded`: too many wait already.
-    pub(crate) fn ask(self: &Arc<Self>, actor_type: &ActorType) -> Result<Asked, Error> {
+    pub(crate) fn ask(self: &Arc<Self>, actor: &Address, is_called: bool) -> Result<Asked, Error> {
+        let actor_type = &actor.actor_type;
         let mut inner = self.inner.lock();
         let is_free = inner.held < self.capacity;
         let own = inner.types.entry(actor_type.clone()).or_default();
@@ -154,10 +178,10 @@ impl Sandboxes {
             inner.held += 1;
             return Ok(Asked::Given(self.permit(actor_type)));
         }
-        if own.waiting.len() >= self.capacity.saturating_mul(WAITING_PER_SANDBOX) {
-            own.waiting.retain(|waiting| !waiting.is_closed());
+        if own.waiting() >= self.capacity.saturating_mul(WAITING_PER_SANDBOX) {
+            own.forget_those_who_are_gone();
         }
-        let waiting = own.waiting.len();
+        let waiting = own.waiting();
         if waiting >= self.capacity.saturating_mul(WAITING_PER_SANDBOX) {
             return Err(Error::new(
                 Code::Overloaded,
@@ -168,21 +192,48 @@ impl Sandboxes {
             ));
         }
         let (sender, receiver) = oneshot::channel();
-        own.waiting.push_back(sender);
+        let queue = if is_called { &mut own.called } else { &mut own.others };
+        queue.push_back(Waiter { sender, actor: actor.clone() });
         Ok(Asked::Waits(receiver))
+    }
+
+    /// Refuses one who waits, if every sandbox is that of a turn that waits for another: none of them would
+    /// become free. It is one whom a turn waits for, so that this turn goes on: the last of its type to come, or
+    /// `callee`.
+    pub(crate) fn refuse_if_stuck(&self, turns_that_wait: usize, callee: Option<&Address>) {
+        let mut inner = self.inner.lock();
+        if inner.held < self.capacity || turns_that_wait < inner.held {
+            return;
+        }
+        for own in inner.types.values_mut() {
+            while let Some(last) = own.called.pop_back() {
+                if !last.sender.is_closed() {
+                    return;
+                }
+            }
+        }
+        if let Some(callee) = callee
+            && let Some(own) = inner.types.get_mut(&callee.actor_type)
+        {
+            own.others.retain(|waiting| waiting.actor != *callee);
+        }
     }
 
     /// Waits for the right to have one more sandbox. Cancel safe.
     ///
     /// # Errors
-    /// `overloaded`: too many wait already, or there was none before `deadline`.
+    /// `overloaded`: none would ever become free, or none did before `deadline`.
     pub(crate) async fn wait(
         receiver: oneshot::Receiver<SandboxPermit>,
         deadline: Instant,
     ) -> Result<SandboxPermit, Error> {
         match within(deadline, receiver).await {
             Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(Error::new(
+            Ok(Err(_)) => Err(Error::new(
+                Code::Overloaded,
+                "every sandbox of this host has a turn that waits for another actor (sandboxes); try again later",
+            )),
+            Err(_) => Err(Error::new(
                 Code::Overloaded,
                 "every sandbox of this host is at work (sandboxes); try again later",
             )),
@@ -228,10 +279,10 @@ impl Inner {
         if let Some(before) = self.types.get_mut(from) {
             before.held -= 1;
         }
-        self.types.retain(|_, kept| kept.held > 0 || !kept.waiting.is_empty());
-        let waiting = self.types.iter_mut().filter(|(_, kept)| !kept.waiting.is_empty());
+        self.types.retain(|_, kept| kept.held > 0 || kept.waiting() > 0);
+        let waiting = self.types.iter_mut().filter(|(_, kept)| kept.waiting() > 0);
         let (name, next) = waiting.min_by_key(|(_, kept)| (kept.held, kept.served))?;
-        let sender = next.waiting.pop_front()?;
+        let Waiter { sender, .. } = next.called.pop_front().or_else(|| next.others.pop_front())?;
         self.given += 1;
         self.held += 1;
         next.served = self.given;
@@ -294,15 +345,19 @@ mod tests {
         assert!(take("a").is_ok());
     }
 
+    fn one_of(actor_type: &str) -> Address {
+        Address::parse(actor_type, "one").unwrap()
+    }
+
     fn given(sandboxes: &Arc<Sandboxes>, text: &str) -> SandboxPermit {
-        match sandboxes.ask(&name(text)).unwrap() {
+        match sandboxes.ask(&one_of(text), true).unwrap() {
             Asked::Given(permit) => permit,
             Asked::Waits(_) => panic!("{text} has to wait"),
         }
     }
 
     fn waits(sandboxes: &Arc<Sandboxes>, text: &str) -> oneshot::Receiver<SandboxPermit> {
-        match sandboxes.ask(&name(text)).unwrap() {
+        match sandboxes.ask(&one_of(text), true).unwrap() {
             Asked::Given(_) => panic!("{text} does not have to wait"),
             Asked::Waits(receiver) => receiver,
         }
@@ -367,10 +422,30 @@ mod tests {
         let sandboxes = Sandboxes::new(2);
         let held = [given(&sandboxes, "a"), given(&sandboxes, "a")];
         let waiting: Vec<_> = (0..20).map(|_| waits(&sandboxes, "a")).collect();
-        assert_eq!(sandboxes.ask(&name("a")).err().map(|error| error.code), Some(Code::Overloaded));
-        assert!(sandboxes.ask(&name("b")).is_ok(), "another type has a queue of its own");
+        assert_eq!(sandboxes.ask(&one_of("a"), false).err().map(|error| error.code), Some(Code::Overloaded));
+        assert!(sandboxes.ask(&one_of("b"), false).is_ok(), "another type has a queue of its own");
         drop(waiting);
-        assert!(sandboxes.ask(&name("a")).is_ok());
+        assert!(sandboxes.ask(&one_of("a"), false).is_ok());
         drop(held);
+    }
+
+    #[test]
+    fn when_all_who_have_one_wait_for_others_one_of_those_is_refused() {
+        let sandboxes = Sandboxes::new(2);
+        let _held = [given(&sandboxes, "a"), given(&sandboxes, "b")];
+        let mut called = [waits(&sandboxes, "b"), waits(&sandboxes, "b")];
+        let client = Address::parse("c", "client").unwrap();
+        let Ok(Asked::Waits(mut last)) = sandboxes.ask(&client, false) else { panic!("there is one free") };
+        let mut refused = |turns_that_wait: usize, callee: Option<&Address>| {
+            sandboxes.refuse_if_stuck(turns_that_wait, callee);
+            let [first, second] = &mut called;
+            [first, second, &mut last]
+                .map(|waiting| matches!(waiting.try_recv(), Err(oneshot::error::TryRecvError::Closed)))
+        };
+        assert_eq!(refused(1, None), [false, false, false]);
+        assert_eq!(refused(2, None), [false, true, false]);
+        assert_eq!(refused(2, None), [true, true, false]);
+        assert_eq!(refused(2, None), [true, true, false]);
+        assert_eq!(refused(2, Some(&client)), [true, true, true]);
     }
 }

@@ -221,6 +221,7 @@ impl Turn {
         let wait = self.dispatch.waits.begin(&self.me, &to).map_err(|circle| {
             CallError::Deadlock(circle.iter().map(ToString::to_string).collect::<Vec<_>>().join(" → "))
         })?;
+        self.dispatch.residency.look_for_standstill(&self.dispatch.waits, Some(&to));
         // What the callee is told may depend on writes of turns before this one.
         self.gate.wait().await.map_err(CallFault::TurnFails)?;
         let message = Message {

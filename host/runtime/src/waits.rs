@@ -54,7 +54,7 @@ impl Waits {
         Err(circle)
     }
 
-    #[cfg(test)]
+    /// How many actors wait for another.
     pub(crate) fn len(&self) -> usize {
         self.inner.lock().edges.len()
     }

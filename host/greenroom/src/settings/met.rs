@@ -75,7 +75,7 @@ const MET: &[Met] = &[
     met("limits.sandbox_stack_bytes", "500 `stack-overflow`", "stopped; a caller's `call`: `crashed`"),
     met(
         "limits.sandboxes",
-        "waits; 503 `overloaded` when none became idle within `turn_timeout`",
+        "waits; 503 `overloaded` when none became idle within `turn_timeout`, or at once when none ever would",
         "the one idle for longest: `deactivate`",
     ),
     met(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_core::{ActorType, Code, Limits};
+use tokio::time::Instant;
 
 use super::scripted::script;
 use super::world::{World, actor, answer, host, limits, toolbox};
@@ -295,4 +296,21 @@ async fn code_that_takes_longer_to_prepare_than_a_turn_may_take_is_prepared_all_
     assert_eq!(world.call("b", "append", "x").await.unwrap_err().code, Code::TurnTimeout);
     assert_eq!(world.call("a", "append", "y").await.unwrap(), "y");
     assert_eq!(world.call("b", "append", "y").await.unwrap(), "y");
+}
+
+#[tokio::test(start_paused = true)]
+async fn turns_that_have_all_sandboxes_and_wait_for_actors_without_one_do_not_wait_in_vain() {
+    let world = World::with(Limits { sandboxes: 3, ..limits() }, script(toolbox)).await;
+    let started = Instant::now();
+    let calls: Vec<_> =
+        (0..12).map(|n| world.calling(&format!("a{n}"), "call", &format!("b{n} append x"))).collect();
+    let mut answered = 0;
+    for call in calls {
+        match call.await.unwrap().unwrap().as_str() {
+            "x" => answered += 1,
+            told => assert!(told.contains("Unavailable") && told.contains("sandboxes"), "{told}"),
+        }
+    }
+    assert!(answered >= 6, "{answered}");
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
 }
