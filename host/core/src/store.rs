@@ -392,7 +392,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// A page of the durable mailbox: messages due at `now`, and those that wait for another
     /// delivery (`attempt` above 1) whenever that is, in mailbox order, after `after`. At most `limit`, and
-    /// fewer where they are large, but never none where there are any.
+    /// fewer where they are large.
     async fn mail(
         &self,
         address: &Address,

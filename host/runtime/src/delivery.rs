@@ -85,7 +85,7 @@ impl Actor {
         let mut after: Option<MailKey> = None;
         loop {
             let page = self.dispatch.store.mail(&self.activation.address, now, after, BATCH).await?;
-            after = page.messages.last().map(StoredMessage::key);
+            after = page.messages.last().map(StoredMessage::key).or(after);
             FailPoint::MailRead.reach();
             let mut delivered = false;
             for stored in page.messages {

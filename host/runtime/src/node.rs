@@ -296,7 +296,7 @@ impl Node {
             let page = (most - waiting.len()).min(MAIL_PAGE);
             // Due or not.
             let page = self.dispatch.store.mail(address, Timestamp::MAX, after, page).await?;
-            after = page.messages.last().map(StoredMessage::key);
+            after = page.messages.last().map(StoredMessage::key).or(after);
             waiting.extend(page.messages.iter().map(|stored| {
                 let due_in = Some(clock_now.until(stored.wake_at)).filter(|wait| !wait.is_zero());
                 self::waiting(&stored.message, stored.sent_at.until(clock_now), due_in)

@@ -9,8 +9,8 @@ use super::SqliteStore;
 use super::rows::{self, Columns};
 use super::{query, statement::Value};
 
-/// Messages that are read without a look at how large they are.
-const MAIL_FEW: usize = 4;
+/// Bodies up to this are read with the page that they are in, larger ones one by one.
+const MAIL_SMALL_BYTES: usize = 16 << 10;
 /// Bytes of messages' bodies after which a page has no more of them: a mailbox may have gigabytes.
 const MAIL_PAGE_BYTES: usize = 1 << 20;
 /// Moments looked at in one statement when searching what is due.
@@ -53,14 +53,14 @@ fn after_prefix(prefix: &str) -> Option<String> {
     None
 }
 
-/// The first five values of [`query::MAIL`].
-fn mail_range(address: &Address, now: Timestamp, after: Option<MailKey>) -> [Value; 5] {
+/// The values of [`query::MAIL`].
+fn mail_range(address: &Address, now: Timestamp, after: Option<MailKey>, limit: usize) -> [Value; 7] {
     let [actor_type, id] = actor(address);
     let (due_at, message) = match after {
         Some(key) => (moment(key.due_at), Value::from(&key.id.as_bytes()[..])),
         None => (Value::Integer(-1), Value::Blob(Vec::new())),
     };
-    [actor_type, id, moment(now), due_at, message]
+    [actor_type, id, moment(now), due_at, message, count(limit), count(MAIL_SMALL_BYTES)]
 }
 
 impl SqliteStore {
@@ -133,7 +133,6 @@ impl SqliteStore {
         self.decoded(|| found.iter().map(|row| Ok(Columns::from(row, 0).text()?.to_owned())).collect())
     }
 
-    /// Most mailboxes have few messages, which are read as they are; what follows them is looked at first.
     pub(super) async fn read_mail(
         &self,
         address: &Address,
@@ -141,36 +140,31 @@ impl SqliteStore {
         after: Option<MailKey>,
         limit: usize,
     ) -> StoreResult<Mail> {
-        let few = limit.min(MAIL_FEW);
-        let values = mail_range(address, now, after).into_iter().chain([count(few + 1)]);
-        let found = self.rows(query::MAIL, values).await?;
-        let mut mail = self.mail_page(address, &found, few)?;
-        if mail.more && mail.messages.len() == few && few < limit {
-            let after = mail.messages.last().map(StoredMessage::key);
-            let bounds = [count(limit - few), Value::Integer(MAIL_PAGE_BYTES as i64)];
-            let values = mail_range(address, now, after).into_iter().chain(bounds);
-            let found = self.rows(query::MAIL_BY_SIZE, values).await?;
-            let rest = self.mail_page(address, &found, limit - few)?;
-            mail.messages.extend(rest.messages);
-            mail.more = rest.more;
-        }
-        Ok(mail)
-    }
-
-    /// At most `limit` of these rows, and no more than it takes until they have [`MAIL_PAGE_BYTES`].
-    fn mail_page(&self, address: &Address, found: &[SqliteRow], limit: usize) -> StoreResult<Mail> {
-        self.decoded(|| {
-            let (mut messages, mut bytes) = (Vec::new(), 0);
-            for row in found {
-                if messages.len() == limit || bytes >= MAIL_PAGE_BYTES {
-                    break;
-                }
-                let stored = rows::message(address, row)?;
+        let found = self.rows(query::MAIL, mail_range(address, now, after, limit.saturating_add(1))).await?;
+        let (mut messages, mut bytes, mut seen) = (Vec::new(), 0, 0);
+        for row in found.iter().take(limit) {
+            if bytes >= MAIL_PAGE_BYTES {
+                break;
+            }
+            seen += 1;
+            let stored = match self.decoded(|| rows::message_or_key(address, row))? {
+                Ok(small) => Some(small),
+                Err(key) => self.read_message(address, key).await?,
+            };
+            // Unless it has gone meanwhile.
+            if let Some(stored) = stored {
                 bytes += stored.message.payload.body.len();
                 messages.push(stored);
             }
-            Ok(Mail { more: found.len() > messages.len(), messages })
-        })
+        }
+        Ok(Mail { messages, more: found.len() > seen })
+    }
+
+    async fn read_message(&self, to: &Address, key: MailKey) -> StoreResult<Option<StoredMessage>> {
+        let [actor_type, id] = actor(to);
+        let values = [actor_type, id, moment(key.due_at), Value::from(&key.id.as_bytes()[..])];
+        let found = self.rows(query::ONE_MESSAGE, values).await?;
+        self.decoded(|| found.first().map(|row| rows::message(to, row)).transpose())
     }
 
     pub(super) async fn list_actors(
@@ -240,21 +234,21 @@ mod tests {
     use crate::contract::samples::{mail, message, sends, task};
 
     #[tokio::test]
-    async fn no_more_of_a_large_mailbox_is_read_than_a_page_has() {
-        const BODY: usize = 300 << 10;
+    async fn large_bodies_are_not_read_with_the_page_that_they_are_in() {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(directory.path(), &SqliteOptions::default()).await.unwrap();
         let to = task("box");
-        let large = |number| {
-            let payload = Payload::new("", vec![0; BODY]);
+        let sized = |number: u128, bytes| {
+            let payload = Payload::new("", vec![0; bytes]);
             StoredMessage { message: Message { payload, ..message(number) }, ..mail(&to, number, 0) }
         };
-        store.commit(&[sends(&to, (1..=20).map(large).collect())]).await.unwrap();
-        for (limit, read) in [(1, 2), (3, 4), (64, MAIL_PAGE_BYTES.div_ceil(BODY) + 1)] {
-            let bounds = [count(limit), Value::Integer(MAIL_PAGE_BYTES as i64)];
-            let values = mail_range(&to, Timestamp::MAX, None).into_iter().chain(bounds);
-            assert_eq!(store.rows(query::MAIL_BY_SIZE, values).await.unwrap().len(), read, "{limit}");
-        }
+        let sent = vec![sized(1, 0), sized(2, MAIL_SMALL_BYTES), sized(3, MAIL_SMALL_BYTES + 1), sized(4, 1)];
+        store.commit(&[sends(&to, sent.clone())]).await.unwrap();
+        let found = store.rows(query::MAIL, mail_range(&to, Timestamp::MAX, None, 9)).await.unwrap();
+        let read: Vec<_> = found.iter().map(|row| rows::message_or_key(&to, row).unwrap()).collect();
+        let [one, two, three, four] = &sent[..] else { unreachable!() };
+        assert_eq!(read, [Ok(one.clone()), Ok(two.clone()), Err(three.key()), Ok(four.clone())]);
+        assert_eq!(store.mail(&to, Timestamp::MAX, None, 9).await.unwrap().messages, sent);
     }
 
     #[test]

@@ -37,32 +37,19 @@ pub(super) const STATE_VALUE: &str =
 pub(super) const STATE_KEYS: &str = "SELECT key FROM state WHERE actor_type = ?1 AND actor_id = ?2 \
      AND key >= ?3 AND key < ?4 ORDER BY key LIMIT ?5";
 
-/// Messages after `(?4, ?5)` that are due at `?3` or tried before.
-macro_rules! mail {
-    ($columns:expr, $limit:expr) => {
-        concat!(
-            "SELECT ",
-            $columns,
-            " FROM mailbox WHERE actor_type = ?1 AND actor_id = ?2 AND (due_at, message_id) > (?4, ?5) \
-             AND (due_at <= ?3 OR attempt > 1) ORDER BY due_at, message_id LIMIT ",
-            $limit
-        )
-    };
-}
+/// Messages after `(?4, ?5)` that are due at `?3` or tried before, at most `?6`. Bodies of more than `?7` bytes are
+/// left out, and not read.
+pub(super) const MAIL: &str = concat!(
+    "SELECT ",
+    mail_columns!("iif(octet_length(body) > ?7, NULL, body)"),
+    " FROM mailbox WHERE actor_type = ?1 AND actor_id = ?2 AND (due_at, message_id) > (?4, ?5) \
+     AND (due_at <= ?3 OR attempt > 1) ORDER BY due_at, message_id LIMIT ?6"
+);
 
-/// At most `?6`.
-pub(super) const MAIL: &str = mail!(mail_columns!(), "?6");
-
-/// As many as it takes until their bodies have `?7` bytes together, at most `?6`, and then one more. Sizes are found
-/// without reading the bodies.
-pub(super) const MAIL_BY_SIZE: &str = mail!(
-    mail_columns!(),
-    concat!(
-        "(SELECT 1 + min(?6, 1 + count(*)) FROM (SELECT sum(size) OVER \
-         (ORDER BY due_at, message_id ROWS UNBOUNDED PRECEDING) AS bytes FROM (",
-        mail!("due_at, message_id, octet_length(body) AS size", "?6"),
-        ")) WHERE bytes < ?7)"
-    )
+pub(super) const ONE_MESSAGE: &str = concat!(
+    "SELECT ",
+    mail_columns!("body"),
+    " FROM mailbox WHERE actor_type = ?1 AND actor_id = ?2 AND due_at = ?3 AND message_id = ?4"
 );
 
 /// Ids of actors with anything stored, from `?2` on and before `?3`: from one id it jumps to the

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use greenroom_core::idempotency::Answer;
-use greenroom_core::store::{DeadLetter, DeadLetterSummary, Reminder, StoredMessage};
+use greenroom_core::store::{DeadLetter, DeadLetterSummary, MailKey, Reminder, StoredMessage};
 use greenroom_core::{
     ActorId, ActorType, Address, Code, Digest, Error, IdempotencyKey, IdempotencyRecord, Message, MessageId,
     Method, Origin, Payload, Schedule, Timestamp,
@@ -15,11 +15,14 @@ use sqlx::sqlite::SqliteRow;
 
 use super::checksum::Checksum;
 
-/// Columns of a mailbox in the order that [`message`] reads them.
+/// Columns of a mailbox in the order that [`message`] reads them, with this in the place of the body.
 macro_rules! mail_columns {
-    () => {
-        "due_at, message_id, method, content_type, body, origin_kind, origin_type, origin_id, origin_name, \
-         attempt, sent_at, wake_at, checksum"
+    ($body:literal) => {
+        concat!(
+            "due_at, message_id, method, content_type, ",
+            $body,
+            ", origin_kind, origin_type, origin_id, origin_name, attempt, sent_at, wake_at, checksum"
+        )
     };
 }
 /// Columns of a reminder in the order that [`reminder`] reads them: few, for they set the width of
@@ -183,6 +186,16 @@ pub(super) fn message(to: &Address, row: &SqliteRow) -> sqlx::Result<StoredMessa
     let stored = StoredMessage { to: to.clone(), message, due_at, sent_at, wake_at };
     Checksum::of_mail(&stored).verify(columns.checksum()?, "message", to).map_err(invalid)?;
     Ok(stored)
+}
+
+/// A row of [`mail_columns`], or its key where the body was left out.
+pub(super) fn message_or_key(to: &Address, row: &SqliteRow) -> sqlx::Result<Result<StoredMessage, MailKey>> {
+    const BODY: usize = 4;
+    if Columns::from(row, BODY).optional_bytes()?.is_some() {
+        return Ok(Ok(message(to, row)?));
+    }
+    let mut columns = Columns::from(row, 0);
+    Ok(Err(MailKey { due_at: columns.moment()?, id: columns.message_id()? }))
 }
 
 /// A row of one dead letter.
