@@ -6,14 +6,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use greenroom_core::{ActorType, Code};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeLabelSet, EncodeMetric, LabelSetEncoder, NoLabelSet, text,
-};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, LabelSetEncoder, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -128,7 +125,8 @@ impl Metrics {
 #[derive(Debug)]
 pub struct TypeMetrics {
     turn_seconds: Histogram,
-    failed_turns: Vec<AtomicU64>,
+    /// By place in [`Code::ALL`].
+    failed_turns: Vec<Counter>,
     retries: Counter,
     dead_letters: Counter,
 }
@@ -137,7 +135,7 @@ impl Default for TypeMetrics {
     fn default() -> Self {
         TypeMetrics {
             turn_seconds: seconds(),
-            failed_turns: Code::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            failed_turns: Code::ALL.iter().map(|_| Counter::default()).collect(),
             retries: Counter::default(),
             dead_letters: Counter::default(),
         }
@@ -150,7 +148,7 @@ impl TypeMetrics {
         self.turn_seconds.observe(took.as_secs_f64());
         let place = failure.and_then(|code| Code::ALL.iter().position(|known| *known == code));
         if let Some(count) = place.and_then(|place| self.failed_turns.get(place)) {
-            count.fetch_add(1, Ordering::Relaxed);
+            count.inc();
         }
     }
 
@@ -176,6 +174,23 @@ pub struct Now {
     pub resident_bytes: u64,
 }
 
+impl Now {
+    /// One counter of each type.
+    fn count(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        name: &str,
+        help: &str,
+        of: impl Fn(&TypeMetrics) -> &Counter,
+    ) -> fmt::Result {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (name, metrics, _) in &self.types {
+            of(metrics).encode(family.encode_family(&of_type(name))?)?;
+        }
+        Ok(())
+    }
+}
+
 impl Collector for Now {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let types = || self.types.iter().map(|(name, metrics, active)| (of_type(name), metrics, *active));
@@ -196,36 +211,28 @@ impl Collector for Now {
             MetricType::Counter,
         )?;
         for (name, metrics, _) in &self.types {
-            for (code, count) in Code::ALL.iter().zip(&metrics.failed_turns) {
-                let count = count.load(Ordering::Relaxed);
-                if count > 0 {
-                    let labels = Labels([
-                        ("actor_type", name.to_string()),
-                        ("code", code.as_str().into()),
-                        ("source", code.source().as_str().into()),
-                    ]);
-                    failed.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
-                }
+            let met = Code::ALL.iter().zip(&metrics.failed_turns).filter(|(_, count)| count.get() > 0);
+            for (code, count) in met {
+                let labels = Labels([
+                    ("actor_type", name.to_string()),
+                    ("code", code.as_str().into()),
+                    ("source", code.source().as_str().into()),
+                ]);
+                count.encode(failed.encode_family(&labels)?)?;
             }
         }
-        let mut retries = encoder.encode_descriptor(
+        self.count(
+            &mut encoder,
             "delivery_retries",
             "Failed deliveries of messages and reminders that are tried again, by actor type.",
-            None,
-            MetricType::Counter,
+            |metrics| &metrics.retries,
         )?;
-        for (labels, metrics, _) in types() {
-            metrics.retries.encode(retries.encode_family(&labels)?)?;
-        }
-        let mut dead = encoder.encode_descriptor(
+        self.count(
+            &mut encoder,
             "dead_letters",
             "Messages and firings that were given up, by actor type.",
-            None,
-            MetricType::Counter,
+            |metrics| &metrics.dead_letters,
         )?;
-        for (labels, metrics, _) in types() {
-            metrics.dead_letters.encode(dead.encode_family(&labels)?)?;
-        }
         let mut active = encoder.encode_descriptor(
             "active_actors",
             "Actors in memory, by actor type.",

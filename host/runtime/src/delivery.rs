@@ -159,7 +159,7 @@ impl Actor {
     async fn retry_at(&mut self, message: &Message, error: &Error) -> Option<Timestamp> {
         let enough = message.attempt >= self.limits().delivery_attempts;
         let last = enough && self.may_give_up().await;
-        let said = shortened(error.to_string());
+        let said = shortened(&error.to_string());
         tracing::warn!(
             actor = %self.activation.address, message_id = %message.id, method = %message.method,
             attempt = message.attempt, last, error = %said, "a stored message failed"
@@ -200,7 +200,7 @@ impl Actor {
             to: self.activation.address.clone(),
             message,
             died_at: self.dispatch.clock.now(),
-            error: shortened(error.to_string()),
+            error: shortened(&error.to_string()),
         })
     }
 

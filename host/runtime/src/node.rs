@@ -149,10 +149,12 @@ impl Node {
         self.check_not_draining()?;
         check_payload(&payload, self.dispatch.terms(to)?.payload_bytes)?;
         self.dispatch.check_send(to, &[])?;
+        // Before the id's: a message is due by what its id says, whatever becomes of the clock in between.
+        let now = self.dispatch.clock.now();
         let message = self.message(method, payload);
         let id = message.id;
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        self.dispatch.store_message(stored(to.clone(), message, self.dispatch.clock.now(), delay_ms)).await?;
+        self.dispatch.store_message(stored(to.clone(), message, now, delay_ms)).await?;
         Ok(id)
     }
 

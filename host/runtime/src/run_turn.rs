@@ -243,7 +243,7 @@ impl Actor {
                 tracing::warn!(actor = %turn.me, %method, %error, "a turn failed for reasons of the host");
             }
             // The beginning of its words is enough to look at; all of them, and an actor's own data, may be large.
-            let error = Error::new(error.code, shortened(error.detail.clone()));
+            let error = Error::new(error.code, shortened(&error.detail));
             status.last_error = Some(ErrorSummary { at: turn.now, method: method.clone(), error });
         }
     }

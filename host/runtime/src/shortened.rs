@@ -4,14 +4,12 @@
 const ERROR_BYTES_MAX: usize = 4 << 10;
 
 /// The beginning of `text`, when it is long.
-pub(crate) fn shortened(mut text: String) -> String {
-    if text.len() > ERROR_BYTES_MAX {
-        let end = (0..=ERROR_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at));
-        text.truncate(end.unwrap_or(0));
-        text.push('…');
-        text.shrink_to_fit();
+pub(crate) fn shortened(text: &str) -> String {
+    if text.len() <= ERROR_BYTES_MAX {
+        return text.to_owned();
     }
-    text
+    let end = (0..=ERROR_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}…", &text[..end])
 }
 
 #[cfg(test)]
@@ -20,8 +18,8 @@ mod tests {
 
     #[test]
     fn a_long_error_is_cut_between_characters() {
-        assert_eq!(shortened("short".into()), "short");
-        let cut = shortened("é".repeat(ERROR_BYTES_MAX));
+        assert_eq!(shortened("short"), "short");
+        let cut = shortened(&"é".repeat(ERROR_BYTES_MAX));
         assert_eq!(cut.chars().count(), ERROR_BYTES_MAX / 2 + 1);
     }
 }

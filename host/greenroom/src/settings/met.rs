@@ -240,6 +240,30 @@ const FIXED: &[Fixed] = &[
         "Bytes of one function's code.",
         "422 `component-rejected`",
     ),
+    fixed(
+        "sandbox/src/typed/shape.rs",
+        "TYPES_MAX",
+        "Types of a component's methods, as often as they are written out.",
+        "422 `component-rejected`",
+    ),
+    fixed(
+        "sandbox/src/typed/shape.rs",
+        "NAMES_BYTES_MAX",
+        "Bytes of the names in them.",
+        "422 `component-rejected`",
+    ),
+    fixed(
+        "runtime/src/shortened.rs",
+        "ERROR_BYTES_MAX",
+        "Bytes of an error that an actor's view, a dead letter and the log of a failed delivery keep.",
+        "the rest is left out",
+    ),
+    fixed(
+        "runtime/src/dispatch.rs",
+        "BACKLOGS_MAX",
+        "Actors whose waiting messages are counted against `limits.mailbox_capacity`.",
+        "where fewest wait, they are counted anew",
+    ),
 ];
 
 /// Where a bound can be set.
