@@ -43,13 +43,14 @@ const FIXED: u64 = 500;
 const UNDEPLOYING: u64 = 600;
 
 /// Seeds beyond the fixed ones that found something, and what.
-const FOUND: [(u64, &str); 3] = [
+const FOUND: [(u64, &str); 4] = [
     (1_603, "after an activation of unknown outcome, a node ran another version than the one stored"),
     (1_029, "a sent message waits for ever when nobody looks after an ambiguous commit"),
     (
         45_444_432_855_062,
         "a retried letter was delivered before it was counted as waiting, and counted for ever",
     ),
+    (980_007_158, "a retry planned by a clock ahead waited for it after a start"),
 ];
 
 /// Seeds that nobody has tried before.
