@@ -5,7 +5,7 @@
 //! all of its commits are over, or when nothing of it will be committed any more.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -26,6 +26,7 @@ use crate::life::Life;
 use crate::lifecycle;
 use crate::mailbox::{Call, Refused, Work};
 use crate::patience::within;
+use crate::population::Population;
 use crate::residency::Residency;
 use crate::scheduler::Scheduler;
 use crate::types::Types;
@@ -60,7 +61,7 @@ pub(crate) struct Dispatch {
     /// One permit: whoever has it makes a backup.
     pub(crate) backups: Arc<Semaphore>,
     activations: DashMap<Address, Arc<Activation>, ahash::RandomState>,
-    activation_count: AtomicUsize,
+    pub(crate) population: Population,
     /// Stored messages that wait, by recipient, as far as it is known that they do: those from before the
     /// node started are not counted.
     backlog: DashMap<Address, usize, ahash::RandomState>,
@@ -98,7 +99,7 @@ impl Dispatch {
             broken: watch::Sender::new(None),
             backups: Arc::new(Semaphore::new(1)),
             activations: DashMap::default(),
-            activation_count: AtomicUsize::new(0),
+            population: Population::default(),
             backlog: DashMap::default(),
         }
     }
@@ -199,7 +200,9 @@ impl Dispatch {
             // or it is not made.
             let version = self.types.active(&address.actor_type)?;
             let place = self.residency.place(&address.actor_type)?;
-            self.activation_count.fetch_add(1, Ordering::Relaxed);
+            if !self.population.enter() {
+                return Err(draining());
+            }
             let capacity = version.settings.limits.mailbox_capacity;
             let activation = Arc::new(Activation::new(address.clone(), capacity, place));
             let life = lifecycle::serve(Arc::clone(self), Arc::clone(&activation), version);
@@ -215,7 +218,7 @@ impl Dispatch {
             Arc::ptr_eq(found, activation) && activation.mailbox.close_if_empty()
         });
         if removed.is_some() {
-            self.activation_count.fetch_sub(1, Ordering::Relaxed);
+            self.population.leave();
         }
         removed.is_some()
     }
@@ -225,13 +228,9 @@ impl Dispatch {
         let removed =
             self.activations.remove_if(&activation.address, |_, found| Arc::ptr_eq(found, activation));
         if removed.is_some() {
-            self.activation_count.fetch_sub(1, Ordering::Relaxed);
+            self.population.leave();
         }
         activation.mailbox.close().into_iter()
-    }
-
-    pub(crate) fn activation_count(&self) -> usize {
-        self.activation_count.load(Ordering::Relaxed)
     }
 
     /// Looks at every activation, in no order.
@@ -282,7 +281,7 @@ impl Dispatch {
     pub(crate) fn leftovers(&self) -> Vec<String> {
         let noted = [
             ("activations", self.activations.len()),
-            ("activations counted", self.activation_count()),
+            ("activations counted", self.population.count()),
             ("mailboxes with a backlog", self.backlogs()),
             ("waits", self.waits.len()),
             ("requests with a key", self.requests.len()),
@@ -409,6 +408,11 @@ pub(crate) fn timed_out(address: &Address, limits: &Limits) -> Error {
             limits.turn_timeout
         ),
     )
+}
+
+/// The error of what comes when the node stops.
+pub(crate) fn draining() -> Error {
+    Error::new(Code::Draining, "the host is stopping; try again when it is back")
 }
 
 fn mailbox_full(address: &Address, capacity: usize) -> Error {

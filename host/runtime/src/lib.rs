@@ -27,6 +27,7 @@ mod mailbox;
 mod node;
 mod operation;
 mod patience;
+mod population;
 mod residency;
 mod retries;
 mod run_turn;

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::committer::Committer;
-use crate::dispatch::{AfterCommit, Dispatch};
+use crate::dispatch::{AfterCommit, Dispatch, draining};
 use crate::idempotency;
 use crate::mailbox::Work;
 use crate::operation::Operation;
@@ -119,7 +119,7 @@ impl Node {
 
     /// How many actors are in memory.
     pub fn active_actors(&self) -> usize {
-        self.dispatch.activation_count()
+        self.dispatch.population.count()
     }
 
     /// Asks an actor and waits for the reply. A dropped future does not cancel the turn.
@@ -453,10 +453,12 @@ impl Node {
         for activation in self.dispatch.activations_of(|_| true) {
             drop(activation.tell(Work::Deactivate));
         }
-        while self.dispatch.activation_count() > 0 && Instant::now() < deadline {
+        let population = &self.dispatch.population;
+        while !population.close_if_empty() && Instant::now() < deadline {
             tokio::time::sleep(DRAIN_LOOK_EVERY).await;
         }
-        let left = self.dispatch.activation_count();
+        population.close();
+        let left = population.count();
         if left > 0 {
             tracing::warn!(left, "some actors were still at work after drain_timeout; their turns are lost");
         }
@@ -497,7 +499,7 @@ impl Node {
 
     pub(crate) fn check_not_draining(&self) -> Result<(), Error> {
         if self.dispatch.is_draining() {
-            return Err(Error::new(Code::Draining, "the host is stopping; try again when it is back"));
+            return Err(draining());
         }
         Ok(())
     }

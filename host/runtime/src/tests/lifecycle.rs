@@ -1,10 +1,12 @@
 //! P9 and P10: actors come and go by themselves, and their code changes under them.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_core::{ActorType, Code, Limits};
+use greenroom_store::{Encounter, Operation, Pause};
 use tokio::time::Instant;
 
 use super::scripted::script;
@@ -228,6 +230,28 @@ async fn draining_finishes_what_was_begun_and_refuses_the_rest() {
     world.crash().await;
     let keys = world.node.state_keys(&actor("notes-deactivation"), "", None, 10).await.unwrap();
     assert_eq!(keys, ["deactivated", "list"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_found_due_too_late_wakes_nobody_in_a_node_that_has_stopped() {
+    let mut world = World::start().await;
+    world.send("a", "append", "x", 1_000).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let slow = Pause { time: Duration::from_secs(5), ..Pause::default() };
+    world.store.set_encounters(Arc::new(move |operation| match operation {
+        Operation::Read => Encounter { after: slow, ..Encounter::default() },
+        Operation::Commit | Operation::Change => Encounter::default(),
+    }));
+    // The scheduler reads what is due when the node stops, and has read it when nobody is there any more.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.node.drain().await;
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(world.node.active_actors(), 0);
+    }
+    assert_eq!(world.engine.counts.made.load(Ordering::Relaxed), 0);
+    world.crash().await;
+    world.until_list("a", &["x"]).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -309,7 +309,7 @@ impl Simulation<'_> {
 
     /// Whether nothing that is stored waits for anybody, and nobody in memory has timers that may send more.
     async fn is_over(&self) -> bool {
-        if self.node().dispatch.activation_count() > 0 {
+        if self.node().dispatch.population.count() > 0 {
             return false;
         }
         for id in ACTORS {
