@@ -76,7 +76,7 @@ impl Timers {
             .filter(|(_, timer)| timer.due <= now)
             .min_by_key(|(_, timer)| timer.due)?;
         let (name, fired) = (Arc::clone(name), timer.clone());
-        timer.fired += 1;
+        timer.fired = timer.fired.saturating_add(1);
         let goes_on = timer.schedule.repetitions().is_none_or(|repetitions| timer.fired < repetitions);
         match timer.schedule.period_ms().filter(|_| goes_on) {
             Some(period_ms) => {

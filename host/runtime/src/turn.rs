@@ -3,7 +3,7 @@
 //! has succeeded and its write set is committed; what must leave earlier (a call) waits at the
 //! gate for the writes before it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -141,13 +141,8 @@ impl Turn {
         check_name("reminder", name)?;
         check_payload(&payload, limits.payload_bytes)?;
         let mut changes = self.changes.lock();
-        let (others, bytes) = {
-            let data = self.data.lock();
-            let kept = data.reminders.iter().filter(|(kept, _)| !changes.reminders.contains_key(*kept));
-            let set = changes.reminders.iter().filter_map(|(set, reminder)| Some((set, reminder.as_ref()?)));
-            let others = kept.chain(set).filter(|(other, _)| ***other != *name);
-            others.fold((0, 0), |(count, bytes), (_, other)| (count + 1, bytes + other.payload.len()))
-        };
+        let (others, bytes) =
+            others(self.data.lock().reminders.iter(), &changes.reminders, name, |other| other.payload.len());
         if others >= limits.reminders_per_actor {
             return Err(Refusal::new(
                 Code::WriteSetTooLarge,
@@ -276,16 +271,12 @@ impl Turn {
         let (schedule, method) = parse_schedule(schedule, method)?;
         check_payload(&payload, limits.payload_bytes)?;
         let mut changes = self.changes.lock();
-        let data = self.data.lock();
-        let new = changes.timers.keys().filter(|set| !data.timers.contains(set)).count();
-        if !data.timers.contains(name) && data.timers.len() + new >= limits.timers_per_actor {
+        let (others, bytes) =
+            others(self.data.lock().timers.iter(), &changes.timers, name, |other| other.payload.len());
+        if others >= limits.timers_per_actor {
             let text = format!("an actor has at most {} timers (timers_per_actor)", limits.timers_per_actor);
             return Err(Refusal::new(Code::WriteSetTooLarge, text));
         }
-        let kept = data.timers.iter().filter(|(kept, _)| !changes.timers.contains_key(*kept));
-        let set = changes.timers.iter().filter_map(|(set, timer)| Some((set, timer.as_ref()?)));
-        let others = kept.chain(set).filter(|(other, _)| ***other != *name);
-        let bytes: usize = others.map(|(_, other)| other.payload.len()).sum();
         check_scheduled("timers", bytes + payload.len())?;
         changes.spend(name.len() + payload.len(), limits.write_set_bytes)?;
         let timer = Timer::new(schedule, method, payload, Instant::now());
@@ -328,6 +319,20 @@ fn check_name(what: &str, name: &str) -> Result<(), Refusal> {
         return Err(Refusal::new(Code::InvalidRequest, text));
     }
     Ok(())
+}
+
+/// How many of what is `kept` and of what the turn has `changed` there are beside the one of that name, and how
+/// many bytes they carry.
+fn others<'a, T: 'a>(
+    kept: impl Iterator<Item = (&'a Arc<str>, &'a T)>,
+    changed: &'a BTreeMap<Arc<str>, Option<T>>,
+    name: &str,
+    bytes: impl Fn(&T) -> usize,
+) -> (usize, usize) {
+    let kept = kept.filter(|(kept, _)| !changed.contains_key(*kept));
+    let set = changed.iter().filter_map(|(set, scheduled)| Some((set, scheduled.as_ref()?)));
+    let others = kept.chain(set).filter(|(other, _)| ***other != *name);
+    others.fold((0, 0), |(count, total), (_, other)| (count + 1, total + bytes(other)))
 }
 
 /// Checks what all reminders or timers of an actor would carry.

@@ -238,3 +238,32 @@ async fn what_reminders_and_timers_carry_is_bounded_for_each_actor() {
         assert!(set >= 10 && refusal.detail.contains("bytes"), "{method}: {set}, {refusal}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_turn_sets_anew_or_cancels_takes_no_room() {
+    let script = script(|scene| async move {
+        let reminds = scene.message.method.as_str() == "remind";
+        let set = |name: &str| {
+            let schedule = RawSchedule { delay_ms: 3_600_000, period_ms: None, repetitions: None };
+            let (name, method) = (name.to_owned(), "tick".to_owned());
+            let set = if reminds {
+                scene.host.reminder_set(name, schedule, method, text(""))
+            } else {
+                scene.host.timer_set(name, schedule, method, text(""))
+            };
+            host(set).map(|set| set.is_ok())
+        };
+        let cancel = |name: &str| {
+            let name = name.to_owned();
+            host(if reminds { scene.host.reminder_cancel(name) } else { scene.host.timer_cancel(name) })
+        };
+        let done = [set("a")?, set("b")?, set("a")?, set("c")?, cancel("b")?, set("c")?, set("b")?];
+        answer(done.map(|done| if done { "yes" } else { "no" }).join(" "))
+    });
+    let world = World::with(Limits { reminders_per_actor: 2, timers_per_actor: 2, ..limits() }, script).await;
+    for method in ["remind", "time"] {
+        assert_eq!(world.call("a", method, "").await.unwrap(), "yes yes yes no yes yes no", "{method}");
+        // The turn before has left a and c.
+        assert_eq!(world.call("a", method, "").await.unwrap(), "yes no yes yes no yes no", "{method}");
+    }
+}
