@@ -143,6 +143,8 @@ pub(crate) fn ci() -> anyhow::Result<()> {
             "lints of the fail points",
             &["clippy", "-p", "greenroom-core", "--features", "fail-points", "--", "-D", "warnings"],
         ),
+        // Also what other platforms need, which no build here has fetched.
+        Step::cargo("fetch all that Cargo.lock names", &["fetch", "--locked"]),
         deny_step(
             "licences, duplicates and sources of dependencies",
             &["--offline", "check", "bans", "licenses", "sources"],
