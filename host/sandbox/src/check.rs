@@ -1,8 +1,10 @@
 //! What an upload must be before anything is compiled: within its size, a component and a valid
 //! one, an actor, and importing only what is offered. Every text here is for whoever uploaded it.
+//!
+//! The host looks at the size and the first bytes alone. The rest can be made dear to check, and is for the child
+//! that compiles.
 
 use greenroom_core::Limits;
-use greenroom_core::component::{ComponentInfo, Digest};
 use wasmparser::WasmFeatures;
 
 use crate::offered;
@@ -13,15 +15,9 @@ const IMPORTS_NAMED_MAX: usize = 40;
 /// Longest name shown.
 const NAME_CHARS_MAX: usize = 120;
 
-/// Checks uploaded bytes for an engine that takes those `features`. The error says what is wrong
-/// with them and, where it is known, what to do about it.
-pub(crate) fn check(
-    component: &[u8],
-    features: WasmFeatures,
-    limits: &Limits,
-) -> Result<ComponentInfo, String> {
-    check_size(component, limits)?;
-    check_kind(component)?;
+/// Checks a component for an engine that takes those `features`. The error says what is wrong
+/// with it and, where it is known, what to do about it.
+pub(crate) fn check(component: &[u8], features: WasmFeatures, limits: &Limits) -> Result<Outline, String> {
     let outline = examine(component, features, limits).map_err(|refusal| {
         let mut text = refusal.to_string();
         if text.contains("component model async") {
@@ -31,13 +27,7 @@ pub(crate) fn check(
     })?;
     check_imports(&outline)?;
     check_exports(&outline)?;
-    Ok(info(Digest::of(component), component.len(), outline.imports))
-}
-
-/// What is known of a component of that digest, size and imports.
-pub(crate) fn info(digest: Digest, size: usize, mut imports: Vec<String>) -> ComponentInfo {
-    imports.sort_unstable();
-    ComponentInfo { digest, size_bytes: size as u64, imports }
+    Ok(outline)
 }
 
 pub(crate) fn check_size(component: &[u8], limits: &Limits) -> Result<(), String> {
@@ -49,7 +39,7 @@ pub(crate) fn check_size(component: &[u8], limits: &Limits) -> Result<(), String
 }
 
 /// Tells by its first bytes what an upload is, if it isn't a component.
-fn check_kind(bytes: &[u8]) -> Result<(), String> {
+pub(crate) fn check_kind(bytes: &[u8]) -> Result<(), String> {
     const WASM: &[u8] = b"\0asm";
     const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
     const CORE_MODULE: &[u8] = &[1, 0, 0, 0];

@@ -1,6 +1,6 @@
-//! Compiles components in child processes, a few at a time, each with bounded memory, processor
-//! time, wall-clock time and output. Whatever a component does to the compiler, it does to a child
-//! that is then gone.
+//! Checks and compiles components in child processes, a few at a time, each with bounded memory, processor
+//! time, wall-clock time and output. Whatever a component does to the validator or the compiler, it does to a
+//! child that is then gone.
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt as _;
@@ -9,6 +9,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
+use greenroom_core::Limits;
 use greenroom_core::sandbox::PrepareError;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
@@ -21,7 +22,7 @@ const ARTIFACT_BYTES_MAX: u64 = 1 << 30;
 /// Threads of one compilation: more bring little, and each takes address space.
 const THREADS_MAX: usize = 8;
 /// What is kept of a child's last words.
-const REASON_BYTES_MAX: u64 = 4 << 10;
+const REASON_BYTES_MAX: u64 = 32 << 10;
 
 /// How components are compiled, and what is kept of it.
 #[derive(Clone, Debug)]
@@ -59,10 +60,20 @@ impl CompileSettings {
     }
 }
 
-/// Compiles checked bytes.
+/// Checks a component against `limits` and compiles it.
 ///
 /// Cancel safe: a dropped compilation's child is killed.
-pub(crate) async fn compile(settings: &CompileSettings, component: Bytes) -> Result<Vec<u8>, PrepareError> {
+pub(crate) async fn compile(
+    settings: &CompileSettings,
+    limits: &Limits,
+    component: Bytes,
+) -> Result<Vec<u8>, PrepareError> {
+    let bounds = Bounds {
+        memory_bytes: settings.memory_bytes,
+        cpu_seconds: settings.cpu.as_secs().max(1),
+        sandbox_memory_bytes: limits.sandbox_memory_bytes as u64,
+        sandbox_table_elements: limits.sandbox_table_elements as u64,
+    };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
     let mut child = Command::new(&settings.program)
         .args(&settings.arguments)
@@ -76,7 +87,7 @@ pub(crate) async fn compile(settings: &CompileSettings, component: Bytes) -> Res
         .map_err(|error| {
             failed(format!("{} can't be started to compile: {error}", settings.program.display()))
         })?;
-    match timeout(settings.timeout, converse(&mut child, settings, &component)).await {
+    match timeout(settings.timeout, converse(&mut child, &bounds, &component)).await {
         Ok(Ok((status, code, reason))) => outcome(settings, status, code, &reason),
         Ok(Err(error)) => Err(failed(format!("the compiling process can't be talked to: {error}"))),
         Err(_) => Err(too_expensive(&format!("it took longer than {:?}", settings.timeout))),
@@ -85,10 +96,9 @@ pub(crate) async fn compile(settings: &CompileSettings, component: Bytes) -> Res
 
 async fn converse(
     child: &mut Child,
-    settings: &CompileSettings,
+    bounds: &Bounds,
     component: &[u8],
 ) -> std::io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
-    let bounds = Bounds { memory_bytes: settings.memory_bytes, cpu_seconds: settings.cpu.as_secs().max(1) };
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let send = async {
         // A child that dies before it has read everything tells why by how it ends.

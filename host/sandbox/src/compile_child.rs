@@ -1,4 +1,5 @@
-//! The child process that compiles: the only place where an upload meets the compiler. It limits
+//! The child process that checks and compiles: the only place where an upload meets the validator and the
+//! compiler. It limits
 //! itself before it reads a byte, knows neither a file nor a key, and answers with machine code on
 //! stdout or a reason on stderr.
 
@@ -8,30 +9,50 @@ use std::process::ExitCode;
 use greenroom_core::Limits;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-/// The child ends with this when the compiler refuses the component; the reason is on stderr.
+use crate::check::check;
+use crate::settings::compiling_engine;
+
+/// The child ends with this when the component is refused; the reason is on stderr.
 pub(crate) const EXIT_REFUSED: u8 = 2;
 /// Others come first.
 const NICENESS: i32 = 10;
 
 /// What the parent sends before the component's bytes.
+#[derive(Debug, PartialEq)]
 pub(crate) struct Bounds {
     pub(crate) memory_bytes: u64,
     pub(crate) cpu_seconds: u64,
+    /// What a component may not need more of to start.
+    pub(crate) sandbox_memory_bytes: u64,
+    pub(crate) sandbox_table_elements: u64,
 }
 
 impl Bounds {
-    const BYTES: usize = 16;
-
-    pub(crate) fn to_bytes(&self) -> [u8; Self::BYTES] {
-        let mut bytes = [0; Self::BYTES];
-        bytes[..8].copy_from_slice(&self.memory_bytes.to_le_bytes());
-        bytes[8..].copy_from_slice(&self.cpu_seconds.to_le_bytes());
-        bytes
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let values =
+            [self.memory_bytes, self.cpu_seconds, self.sandbox_memory_bytes, self.sandbox_table_elements];
+        values.map(u64::to_le_bytes).concat()
     }
 
-    fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
-        let value = u128::from_le_bytes(bytes);
-        Bounds { memory_bytes: value as u64, cpu_seconds: (value >> 64) as u64 }
+    fn read(mut from: impl io::Read) -> io::Result<Self> {
+        let mut value = || {
+            let mut bytes = [0; 8];
+            from.read_exact(&mut bytes).map(|()| u64::from_le_bytes(bytes))
+        };
+        Ok(Bounds {
+            memory_bytes: value()?,
+            cpu_seconds: value()?,
+            sandbox_memory_bytes: value()?,
+            sandbox_table_elements: value()?,
+        })
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            sandbox_memory_bytes: self.sandbox_memory_bytes as usize,
+            sandbox_table_elements: self.sandbox_table_elements as usize,
+            ..Limits::default()
+        }
     }
 
     /// Applies to this process from now on. Memory beyond its bound aborts it, and processor time
@@ -82,13 +103,13 @@ impl From<io::Error> for Failure {
 
 fn compile() -> Result<(), Failure> {
     let mut input = io::stdin().lock();
-    let mut bounds = [0; Bounds::BYTES];
-    input.read_exact(&mut bounds)?;
-    Bounds::from_bytes(bounds).apply()?;
+    let bounds = Bounds::read(&mut input)?;
+    bounds.apply()?;
 
     let mut component = Vec::new();
     input.read_to_end(&mut component)?;
-    let engine = crate::settings::compiling_engine(&Limits::default()).map_err(io::Error::other)?;
+    let engine = compiling_engine(&Limits::default()).map_err(io::Error::other)?;
+    check(&component, engine.get_wasm_features(), &bounds.limits()).map_err(Failure::Refused)?;
     let code = engine
         .precompile_component(&component)
         .map_err(|error| Failure::Refused(format!("the compiler refuses the component: {error:#}")))?;
@@ -104,8 +125,12 @@ mod tests {
 
     #[test]
     fn bounds_survive_the_pipe() {
-        let bounds =
-            Bounds::from_bytes(Bounds { memory_bytes: u64::MAX - 1, cpu_seconds: 12_345 }.to_bytes());
-        assert_eq!((bounds.memory_bytes, bounds.cpu_seconds), (u64::MAX - 1, 12_345));
+        let bounds = Bounds {
+            memory_bytes: u64::MAX - 1,
+            cpu_seconds: 12_345,
+            sandbox_memory_bytes: 4 << 20,
+            sandbox_table_elements: 7,
+        };
+        assert_eq!(Bounds::read(bounds.to_bytes().as_slice()).unwrap(), bounds);
     }
 }

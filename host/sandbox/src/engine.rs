@@ -19,7 +19,7 @@ use wasmtime::component::{Component, Linker};
 
 use crate::behavior::{CompiledBehavior, HostParts, linker};
 use crate::cache::Cache;
-use crate::check::{check, check_size, info};
+use crate::check::{check_kind, check_size};
 use crate::compile::{CompileSettings, compile};
 use crate::guest::Guest;
 use crate::seats::Seats;
@@ -124,34 +124,30 @@ impl WasmtimeEngine {
     }
 
     async fn make(&self, digest: Digest, bytes: Bytes) -> Result<CompiledBehavior, PrepareError> {
-        let (info, component) = if let Some(cached) = self.load(digest, bytes.len()).await? {
+        let component = if let Some(cached) = self.load(digest).await? {
             self.loaded.fetch_add(1, Ordering::Relaxed);
             cached
         } else {
-            let made = self.check_and_compile(bytes.clone()).await?;
+            let made = self.check_and_compile(digest, bytes.clone()).await?;
             self.compiled.fetch_add(1, Ordering::Relaxed);
             made
         };
         let host = HostParts { seats: Arc::clone(&self.seats), room: Arc::clone(&self.room) };
         let linker = Arc::clone(&self.linker);
-        off_thread(move || CompiledBehavior::new(info, &component, &Docs::of(&bytes), &linker, host)).await?
+        off_thread(move || {
+            let info = info(digest, bytes.len(), &component);
+            CompiledBehavior::new(info, &component, &Docs::of(&bytes), &linker, host)
+        })
+        .await?
     }
 
     /// Code that the cache has. Its component was checked before it was compiled.
-    async fn load(
-        &self,
-        digest: Digest,
-        size: usize,
-    ) -> Result<Option<(ComponentInfo, Component)>, PrepareError> {
+    async fn load(&self, digest: Digest) -> Result<Option<Component>, PrepareError> {
         let (cache, engine) = (Arc::clone(&self.cache), self.engine.clone());
         off_thread(move || {
             let code = cache.get(digest)?;
             match load_code(&engine, &code) {
-                Ok(component) => {
-                    let ty = component.component_type();
-                    let imports = ty.imports(&engine).map(|(name, _)| name.to_owned()).collect();
-                    Some((info(digest, size, imports), component))
-                }
+                Ok(component) => Some(component),
                 Err(error) => {
                     tracing::warn!(component = %digest, error = %format!("{error:#}"), "compiled code does not load; compiling again");
                     cache.remove(digest);
@@ -162,19 +158,16 @@ impl WasmtimeEngine {
         .await
     }
 
-    async fn check_and_compile(&self, bytes: Bytes) -> Result<(ComponentInfo, Component), PrepareError> {
+    async fn check_and_compile(&self, digest: Digest, bytes: Bytes) -> Result<Component, PrepareError> {
+        check_kind(&bytes).map_err(PrepareError::Rejected)?;
         let _place =
             self.workshop.acquire().await.map_err(|error| PrepareError::Failed(error.to_string()))?;
-        let (limits, checked) = (Arc::clone(&self.limits), bytes.clone());
-        let features = self.engine.get_wasm_features();
-        let info =
-            off_thread(move || check(&checked, features, &limits)).await?.map_err(PrepareError::Rejected)?;
         let began = Instant::now();
-        tracing::info!(component = %info.digest, bytes = bytes.len(), "compiling a component");
-        let code = compile(&self.compiler, bytes).await?;
-        tracing::info!(component = %info.digest, elapsed = ?began.elapsed(), "compiled");
-        let (cache, engine, digest) = (Arc::clone(&self.cache), self.engine.clone(), info.digest);
-        let component = off_thread(move || {
+        tracing::info!(component = %digest, bytes = bytes.len(), "compiling a component");
+        let code = compile(&self.compiler, &self.limits, bytes).await?;
+        tracing::info!(component = %digest, elapsed = ?began.elapsed(), "compiled");
+        let (cache, engine) = (Arc::clone(&self.cache), self.engine.clone());
+        off_thread(move || {
             let component = load_code(&engine, &code)
                 .map_err(|error| PrepareError::Rejected(format!("the component can't be loaded: {error:#}")))?;
             FailPoint::UploadCompiled.reach();
@@ -184,8 +177,7 @@ impl WasmtimeEngine {
             FailPoint::UploadCached.reach();
             Ok(component)
         })
-        .await??;
-        Ok((info, component))
+        .await?
     }
 }
 
@@ -204,6 +196,13 @@ impl SandboxEngine for WasmtimeEngine {
         *behavior = Arc::downgrade(&made);
         Ok(made)
     }
+}
+
+fn info(digest: Digest, size: usize, component: &Component) -> ComponentInfo {
+    let ty = component.component_type();
+    let mut imports: Vec<String> = ty.imports(component.engine()).map(|(name, _)| name.to_owned()).collect();
+    imports.sort_unstable();
+    ComponentInfo { digest, size_bytes: size as u64, imports }
 }
 
 /// Loads machine code, which came from our own compiler just now or from the cache with proof of

@@ -5,8 +5,8 @@
 //!
 //! What it guarantees:
 //!
-//! - Uploaded bytes are parsed and capped before they are compiled (`check`), and compiled in a
-//!   child process with bounded memory, processor and wall-clock time (`compile`).
+//! - Uploaded bytes are parsed and capped before they are compiled (`check`), both in a child process
+//!   with bounded memory, processor and wall-clock time (`compile`).
 //! - Machine code is only loaded when it was compiled here, from those bytes, by this very engine
 //!   configuration (`cache`).
 //! - A function of a component's own is called with arguments that were converted, and found to

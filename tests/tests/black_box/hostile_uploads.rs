@@ -73,6 +73,15 @@ fn dear_shapes() -> anyhow::Result<Vec<(&'static str, Vec<u8>, &'static str)>> {
             "many core instances",
         ),
         (
+            "1,000 instances with 49,000 exports each",
+            component(&format!(
+                "(component $c (type $t u8) {}) {}",
+                repeated(49_000, |n| format!("(export \"a{n}\" (type $t))")),
+                "(instance (instantiate $c))".repeat(1_000)
+            ))?,
+            "too expensive to compile",
+        ),
+        (
             "components in components",
             component(&format!("{}{}", "(component ".repeat(20), ")".repeat(20)))?,
             "nested",

@@ -201,6 +201,24 @@ async fn what_is_too_expensive_to_compile_is_given_up() {
 }
 
 #[tokio::test]
+async fn what_is_too_expensive_to_check_is_given_up() {
+    let exports = (0..49_000).fold(String::new(), |mut text, n| {
+        let _ = write!(text, "(export \"a{n}\" (type $t))");
+        text
+    });
+    // To know what an instance exports, the validator copies all of it.
+    let instances = "(instance (instantiate $c))\n".repeat(1_000);
+    let bomb = wat::parse_str(format!("(component (component $c (type $t u8) {exports}) {instances})")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let settings = CompileSettings { memory_bytes: 500 << 20, ..compiler() };
+    let engine = WasmtimeEngine::new(&small_limits(), folder.path(), settings).unwrap();
+    match engine.prepare(bomb.into()).await.map(|_| ()) {
+        Err(PrepareError::Rejected(text)) => assert!(text.contains("bytes of memory"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn a_compiler_that_can_t_be_started_is_the_hosts_fault() {
     let folder = tempfile::tempdir().unwrap();
     let settings = |program: &str| CompileSettings { program: program.into(), ..compiler() };
