@@ -47,7 +47,8 @@ pub(crate) async fn deploy(
         ));
     }
     let bytes = usize::try_from(api.limits().component_bytes).unwrap_or(usize::MAX);
-    let received = api.bodies.read(request.into_body(), Limit { bytes, name: "component_bytes" }).await?;
+    let limit = Limit { bytes, name: "component_bytes" };
+    let received = api.components.read(request.into_body(), limit).await?;
     let deployment = api.node.deploy(&actor_type, received.bytes).await?;
     let status = if deployment.created { StatusCode::CREATED } else { StatusCode::OK };
     let location = format!("/v1/actor-types/{actor_type}");

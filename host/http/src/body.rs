@@ -1,12 +1,13 @@
 //! Reading the body of a request: never more than its limit, never longer than its pace allows,
 //! and never more of all requests together than the memory set aside for them.
 //!
-//! A body that is announced or found too large is refused at that moment and read no further.
+//! A body that is announced or found too large is refused at that moment and read no further. What counts is what
+//! has arrived, not what was announced.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::FutureExt as _;
 use greenroom_core::Code;
 use http_body_util::BodyExt as _;
@@ -15,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::Bounds;
+use crate::gathered::Gathered;
 use crate::problem::Problem;
 
 /// A body as it was received, with the room it takes while somebody holds it.
@@ -45,11 +47,8 @@ pub(crate) struct BodyReader {
     room_bytes: usize,
 }
 
-/// Bodies up to this are not counted while they arrive: what hyper buffers for a connection is about as much.
-const UNCOUNTED_BYTES: usize = 64 << 10;
-/// Those that have arrived are counted from this size on: over HTTP/2, one connection can have a
-/// hundred and more of them wait for their actors.
-const UNCOUNTED_ARRIVED_BYTES: usize = 1 << 10;
+/// Bodies up to this are not counted: what hyper has in memory for a request is about as much.
+const UNCOUNTED_BYTES: usize = 1 << 10;
 /// The unit in which room is given out, so that a semaphore can count gibibytes.
 const ROOM_UNIT_BYTES: usize = 1 << 10;
 
@@ -74,13 +73,11 @@ impl BodyReader {
         if announced > limit.bytes {
             return Err(too_large(limit));
         }
-        let mut room = if announced > UNCOUNTED_BYTES { Some(self.take_room(announced)?) } else { None };
+        let mut room = None;
         let mut started = None;
-        let mut first = Bytes::new();
-        let mut all = BytesMut::new();
-        let mut received = 0;
+        let mut gathered = Gathered::default();
         loop {
-            let pace = Duration::from_millis(received as u64 * 1_000 / self.bytes_per_second);
+            let pace = Duration::from_millis(gathered.len() as u64 * 1_000 / self.bytes_per_second);
             // Most bodies have come with their headers: no clock is asked for those.
             let frame = if let Some(frame) = body.frame().now_or_never() {
                 frame
@@ -92,44 +89,35 @@ impl BodyReader {
             let Some(frame) = frame else { break };
             let frame = frame.map_err(|error| unreadable(&error))?;
             let Ok(data) = frame.into_data() else { continue };
-            received += data.len();
-            if received > limit.bytes {
+            if gathered.len() + data.len() > limit.bytes {
                 return Err(too_large(limit));
             }
-            if received > UNCOUNTED_BYTES && room.is_none() {
-                // Its size was not announced, so it is counted as the largest it may become.
-                room = Some(self.take_room(limit.bytes)?);
-                all.reserve(limit.bytes - all.len());
-            }
-            if received == data.len() {
-                first = data;
-            } else {
-                if all.is_empty() {
-                    // Growing bit by bit would take up to three times the room that was counted.
-                    all.reserve(announced);
-                    all.extend_from_slice(&std::mem::take(&mut first));
-                }
-                all.extend_from_slice(&data);
-            }
+            gathered.push(data);
+            self.count(&mut room, gathered.taken())?;
         }
-        let bytes = if all.is_empty() {
-            first
-        } else if all.len() < all.capacity() / 2 {
-            // Otherwise whoever keeps it keeps all that was reserved.
-            Bytes::copy_from_slice(&all)
-        } else {
-            all.freeze()
-        };
-        if room.is_none() && bytes.len() > UNCOUNTED_ARRIVED_BYTES {
-            room = Some(self.take_room(bytes.len())?);
-        } else if let Some(room) = &mut room {
+        let bytes = gathered.into_bytes();
+        if let Some(room) = &mut room {
             drop(room.split(room.num_permits().saturating_sub(units(bytes.len()))));
         }
         Ok(Received { bytes, room })
     }
 
-    fn take_room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        let units = u32::try_from(units(bytes)).unwrap_or(u32::MAX);
+    /// Counts a body for what it takes by now.
+    fn count(&self, room: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Problem> {
+        let counted = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = units(bytes).saturating_sub(counted);
+        if bytes > UNCOUNTED_BYTES && more > 0 {
+            let more = self.take_room(more)?;
+            match room {
+                Some(room) => room.merge(more),
+                None => *room = Some(more),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_room(&self, units: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
         self.room.clone().try_acquire_many_owned(units).map_err(|_| {
             Problem::new(
                 Code::Overloaded,
@@ -175,7 +163,10 @@ mod tests {
     use super::*;
     use axum::body::Body;
     use futures::stream::{self, StreamExt as _};
+    use hyper::body::{Frame, SizeHint};
     use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     fn reader(memory: usize) -> BodyReader {
         BodyReader::new(&Bounds { body_memory_bytes: memory, ..Bounds::default() })
@@ -215,22 +206,51 @@ mod tests {
     #[tokio::test]
     async fn what_a_body_takes_of_memory_is_what_is_counted() {
         let limit = limit(4 << 20);
-        // Doubling its memory when it is full would take 6.4 MB for this one.
         let read = reader(limit.bytes).read(chunks(40, 100_000), limit).await.ok().unwrap();
-        let taken = read.bytes.try_into_mut().unwrap();
-        assert_eq!(taken.len(), 4_000_000);
-        assert!(taken.capacity() <= limit.bytes, "{}", taken.capacity());
+        assert_eq!(read.room.as_ref().map(OwnedSemaphorePermit::num_permits), Some(units(4_000_000)));
+        assert_eq!(read.bytes.try_into_mut().unwrap().capacity(), 4_000_000);
 
-        let reader = reader(5 << 20);
+        let reader = reader(1 << 20);
         let mut held = Vec::new();
-        // Each may become as large as nearly all that there is, and none does.
+        // Each may become far larger than all that there is, and none does.
         for _ in 0..8 {
-            let read = reader.read(chunks(100, 1_000), limit).await.ok().unwrap();
-            held.push((read.bytes.try_into_mut().unwrap(), read.room));
+            held.push(reader.read(chunks(100, 1_000), limit).await.ok().unwrap());
         }
-        assert!(held.iter().all(|(taken, _)| taken.len() == 100_000 && taken.capacity() <= 200_000));
         drop(held);
-        assert_eq!(reader.room.available_permits(), units(5 << 20));
+        assert_eq!(reader.room.available_permits(), units(1 << 20));
+    }
+
+    /// Announces much, and sends so many bytes of it.
+    struct Promise(usize);
+
+    impl hyper::body::Body for Promise {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            match std::mem::take(&mut self.0) {
+                0 => Poll::Pending,
+                some => Poll::Ready(Some(Ok(Frame::data(vec![0; some].into())))),
+            }
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(1 << 20)
+        }
+    }
+
+    #[tokio::test]
+    async fn who_announces_much_and_sends_little_takes_no_room_from_others() {
+        let reader = reader(1 << 20);
+        let mut slow: Vec<_> =
+            (0..100).map(|_| Box::pin(reader.read(Promise(2_000), limit(1 << 20)))).collect();
+        for read in &mut slow {
+            assert!(read.as_mut().now_or_never().is_none());
+        }
+        assert!(reader.read(Body::from(vec![0; 800_000]), limit(1 << 20)).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
@@ -252,10 +272,10 @@ mod tests {
         let refused = reader.read(Body::from(vec![0; 200_000]), limit(1 << 20)).await.err().unwrap();
         assert_eq!(refused.code(), Code::Overloaded);
         assert!(reader.read(Body::from(vec![0; 1_000]), limit(1 << 20)).await.is_ok());
+        let unannounced = reader.read(chunks(200, 1_000), limit(1 << 20)).await.err().unwrap();
+        assert_eq!(unannounced.code(), Code::Overloaded);
         drop(held);
         assert!(reader.read(Body::from(vec![0; 200_000]), limit(1 << 20)).await.is_ok());
-        let unannounced = reader.read(chunks(100, 1_000), limit(1 << 20)).await.err().unwrap();
-        assert_eq!(unannounced.code(), Code::Overloaded);
     }
 
     #[tokio::test]

@@ -47,8 +47,9 @@ pub struct Bounds {
     /// The pace below which a long body is given up with `request-timeout`.
     pub body_bytes_per_second: u64,
     /// Memory for the bodies of requests under way, those up to 1 KiB not counted; a request that
-    /// finds none is `overloaded`. As much again for replies: beyond it, connections whose peers
-    /// have not taken theirs for longest are closed.
+    /// finds none is `overloaded`. As much again for components on their way to be deployed. As much
+    /// again for replies: beyond it, connections whose peers have not taken theirs for longest are
+    /// closed.
     pub body_memory_bytes: usize,
     /// How long a peer may take nothing of what is written to it before its connection is closed.
     pub write_timeout: Duration,

@@ -24,6 +24,7 @@ mod errors;
 mod front;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+mod gathered;
 mod guard;
 mod idempotency;
 mod node;

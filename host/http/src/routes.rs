@@ -36,6 +36,8 @@ pub(crate) struct Api {
     pub(crate) node: Node,
     /// Reads bodies within their bounds.
     pub(crate) bodies: BodyReader,
+    /// The same for components, which wait for their compilation: in memory of their own, so that messages have theirs.
+    pub(crate) components: BodyReader,
     /// How long a backup may take to be read, by its bytes.
     pub(crate) backups: Pace,
     /// What the host says of itself.
@@ -52,6 +54,7 @@ impl Api {
         Api {
             node,
             bodies: BodyReader::new(bounds),
+            components: BodyReader::new(bounds),
             backups: Pace::new(bounds),
             about,
             started: Instant::now(),

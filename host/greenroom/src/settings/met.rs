@@ -264,6 +264,12 @@ const FIXED: &[Fixed] = &[
         "Actors whose waiting messages are counted against `limits.mailbox_capacity`.",
         "where fewest wait, they are counted anew",
     ),
+    fixed(
+        "greenroom/src/logging.rs",
+        "LINES_WAITING_MAX",
+        "Lines of the log that wait for stderr to take them.",
+        "the next are dropped, and the log says how many",
+    ),
 ];
 
 /// Where a bound can be set.
