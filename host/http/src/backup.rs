@@ -16,7 +16,8 @@ use greenroom_core::{Code, Error};
 use greenroom_runtime::Backup;
 use http::Uri;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
-use tokio::time::Instant;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::Bounds;
 use crate::query;
@@ -24,6 +25,9 @@ use crate::routes::{Answer, Api};
 
 /// The media type of SQLite databases, of which a backup is one.
 const MEDIA_TYPE: &str = "application/vnd.sqlite3";
+
+/// Bytes of a backup, none at its end; or why the rest can't be read.
+type Part = Result<Bytes, Error>;
 
 /// How fast a backup must be read.
 pub(crate) struct Pace {
@@ -68,17 +72,37 @@ pub(crate) async fn download(State(api): State<Arc<Api>>, uri: Uri) -> Answer {
         (CACHE_CONTROL, "no-store".to_owned()),
     ];
     let deadline = api.backups.deadline(backup.bytes());
-    let parts = stream::try_unfold(backup, move |backup| next(backup, deadline));
-    Ok((headers, Body::from_stream(parts)).into_response())
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(hand_over(backup, deadline, sender));
+    Ok((headers, Body::from_stream(stream::try_unfold(receiver, next))).into_response())
+}
+
+/// Reads a backup, and hands its parts over until `deadline`; the last one is empty. A task of its own: while a
+/// peer takes nothing, nobody asks for the body of its reply.
+async fn hand_over(mut backup: Backup, deadline: Instant, sender: mpsc::Sender<Part>) {
+    let handing = async move {
+        loop {
+            let part = backup.read().await;
+            if part.as_ref().is_ok_and(|bytes| !bytes.is_empty()) {
+                if sender.send(part).await.is_err() {
+                    return;
+                }
+            } else {
+                // Whoever has all of it may ask for the next.
+                drop(backup);
+                let _ = sender.send(part).await;
+                return;
+            }
+        }
+    };
+    if timeout_at(deadline, handing).await.is_err() {
+        tracing::warn!("a backup was cut off: it was read more slowly than http.body_bytes_per_second");
+    }
 }
 
 /// The next part of a body; an error cuts the reply off, short of the length that was said.
-async fn next(mut backup: Backup, deadline: Instant) -> Result<Option<(Bytes, Backup)>, Error> {
-    let read = if Instant::now() < deadline {
-        backup.read().await
-    } else {
-        Err(Error::new(Code::RequestTimeout, "it was read more slowly than http.body_bytes_per_second"))
-    };
-    let bytes = read.inspect_err(|error| tracing::warn!(error = error.detail, "a backup was cut off"))?;
-    Ok((!bytes.is_empty()).then_some((bytes, backup)))
+async fn next(mut receiver: mpsc::Receiver<Part>) -> Result<Option<(Bytes, mpsc::Receiver<Part>)>, Error> {
+    let too_slow = || Err(Error::new(Code::RequestTimeout, "the backup was read too slowly"));
+    let bytes = receiver.recv().await.unwrap_or_else(too_slow)?;
+    Ok((!bytes.is_empty()).then_some((bytes, receiver)))
 }

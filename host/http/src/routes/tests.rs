@@ -4,6 +4,7 @@ use super::*;
 use async_trait::async_trait;
 use axum::body::Body;
 use bytes::Bytes;
+use futures::{FutureExt as _, StreamExt as _, stream};
 use greenroom_core::sandbox::{Behavior, PrepareError, Sandbox, SandboxEngine, Trap, TurnHost};
 use greenroom_core::{
     Address, ComponentInfo, Digest, Failure, Message, Payload, SettingsInForce, SystemClock,
@@ -11,7 +12,9 @@ use greenroom_core::{
 use greenroom_runtime::Parts;
 use greenroom_store::ModelStore;
 use http::Request;
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use std::time::Duration;
 use tower::ServiceExt as _;
 
 use crate::testing::{code_of, text_of};
@@ -77,6 +80,10 @@ impl Sandbox for Echo {
 }
 
 async fn api() -> Router {
+    api_within(&Bounds::default()).await
+}
+
+async fn api_within(bounds: &Bounds) -> Router {
     let parts = Parts {
         store: Arc::new(ModelStore::new()),
         engine: Arc::new(Echo(ComponentInfo { digest: Digest::of(b""), size_bytes: 0, imports: Vec::new() })),
@@ -84,7 +91,7 @@ async fn api() -> Router {
         resident_bytes: Arc::new(|| 0),
     };
     let node = Node::start(parts, greenroom_runtime::Config::default()).await.unwrap();
-    let router = router(Arc::new(Api::new(node, &Bounds::default(), About::default())));
+    let router = router(Arc::new(Api::new(node, bounds, About::default())));
     let (status, _) = ask(&router, "PUT", "/v1/actor-types/echo", WASM, "one").await;
     assert_eq!(status, 201);
     router
@@ -351,4 +358,40 @@ fn the_route_that_calls_are_counted_under_is_theirs() {
     let described = described().into_openapi();
     let path = described.paths.paths.get(greenroom_metrics::CALLS).expect("the API has that path");
     assert_eq!(path.post.as_ref().and_then(|post| post.operation_id.as_deref()), Some("callActor"));
+}
+
+/// A request whose body never ends after these bytes.
+fn unended(method: &str, path: &str, headers: Headers, bytes: usize) -> Request<Body> {
+    let begun = stream::iter([Ok::<_, std::convert::Infallible>(Bytes::from(vec![0; bytes]))]);
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::from_stream(begun.chain(stream::pending()))).unwrap()
+}
+
+#[tokio::test]
+async fn components_on_their_way_take_no_room_from_messages() {
+    let api = api_within(&Bounds { body_memory_bytes: 100_000, ..Bounds::default() }).await;
+    let mut upload = Box::pin(api.clone().oneshot(unended("PUT", "/v1/actor-types/slow", WASM, 90_000)));
+    assert!(upload.as_mut().now_or_never().is_none());
+    let body = "x".repeat(50_000);
+    assert_eq!(ask(&api, "POST", "/v1/actors/echo/a/any", NONE, &body).await, (200, body.clone()));
+    let mut call = Box::pin(api.clone().oneshot(unended("POST", "/v1/actors/echo/b/any", NONE, 90_000)));
+    assert!(call.as_mut().now_or_never().is_none());
+    assert_eq!(ask(&api, "POST", "/v1/actors/echo/a/any", NONE, &body).await.0, 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_that_nobody_reads_makes_way_in_time() {
+    let api = api().await;
+    let component = "c".repeat(100_000);
+    assert_eq!(ask(&api, "PUT", "/v1/actor-types/large", WASM, &component).await.0, 201);
+    let request = Request::builder().uri("/v1/backup").body(Body::empty()).unwrap();
+    let unread = api.clone().oneshot(request).await.unwrap();
+    assert_eq!(unread.status(), 200);
+    assert_eq!(ask(&api, "GET", "/v1/backup", NONE, "").await.0, 503);
+    tokio::time::sleep(Bounds::default().body_timeout + Duration::from_mins(1)).await;
+    assert_eq!(ask(&api, "GET", "/v1/backup", NONE, "").await.0, 200);
+    assert!(unread.into_body().collect().await.is_err(), "a part was taken for the whole");
 }
