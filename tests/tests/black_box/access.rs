@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use greenroom_tests::config::Settings;
 use greenroom_tests::guests;
-use greenroom_tests::host::Host;
+use greenroom_tests::host::{Host, serve_command};
 use http::Method;
 use tokio::process::Command;
 
@@ -45,6 +45,21 @@ async fn with_tokens_only_their_bearers_are_let_in() -> anyhow::Result<()> {
     assert_eq!(reply.status, 200, "{}", reply.text());
     host.get("/healthz").await?.expect(200);
     assert!(!host.log().contains(TOKEN), "the token is in the log");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_did_not_arrive_opens_no_host() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    for empty in ["", " ", ","] {
+        let mut command = serve_command(&folder.path().join("data"))?;
+        command.env("GREENROOM_TOKENS", empty);
+        let ended = tokio::time::timeout(Duration::from_secs(30), command.output());
+        let output = ended.await.context("it starts, and asks nobody for a token")??;
+        assert_eq!(output.status.code(), Some(2), "{empty:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("names no token"), "{said}");
+    }
     Ok(())
 }
 

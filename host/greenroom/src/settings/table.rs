@@ -119,6 +119,10 @@ const TOKENS: Setting = Setting {
         let texts = text.split(',').map(str::trim).filter(|token| !token.is_empty());
         let tokens: Result<Vec<Token>, _> = texts.map(Token::new).collect();
         settings.tokens = tokens.map_err(|error| error.to_string())?;
+        // A secret that did not arrive must not open the host to everybody.
+        if settings.tokens.is_empty() {
+            return Err("it names no token; leave it out for a host that asks for none".to_owned());
+        }
         Ok(())
     },
     show: |_| "none".to_owned(),
@@ -194,7 +198,7 @@ settings! {
     "http.header_timeout" duration http.header_timeout "From a connection's start, or the end of the request before, to the end of the headers.";
     "http.body_timeout" duration http.body_timeout "For the body of a request, besides what `body_bytes_per_second` allows for its size; passing it is `request-timeout`.";
     "http.body_bytes_per_second" bytes http.body_bytes_per_second "The pace below which a long body is given up with `request-timeout`.";
-    "http.body_memory_bytes" bytes http.body_memory_bytes "Memory for the bodies of requests under way, those up to 1 KiB not counted; a request that finds none is `overloaded`. As much again for replies: beyond it, connections whose peers have not taken theirs for longest are closed.";
+    "http.body_memory_bytes" bytes http.body_memory_bytes "Memory for the bodies of requests under way, those up to 1 KiB not counted; a request that finds none is `overloaded`. As much again for components on their way to be deployed. As much again for replies: beyond it, connections whose peers have not taken theirs for longest are closed.";
     "http.write_timeout" duration http.write_timeout "How long a peer may take nothing of what is written to it before its connection is closed.";
     "http.idle_timeout" duration http.idle_timeout "How long a connection may stay without a request.";
     "http.http2_streams" count http.http2_streams "Requests at once on one HTTP/2 connection.";
