@@ -1,10 +1,15 @@
 //! The log, on stderr. One event is one line, whatever guests and clients have put into its fields.
+//!
+//! Nobody waits for stderr: a thread of its own writes, and what comes faster than that is taken is dropped and
+//! counted. Nor does anybody hear of it when stderr takes nothing at all, a full disk or a pipe without a reader.
 
 use std::fmt;
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use greenroom_core::plain::plain;
 use tracing::field::{Field, Visit};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::{RecordFields, VisitOutput as _};
 use tracing_subscriber::filter::LevelFilter;
@@ -30,18 +35,61 @@ pub(crate) fn filter(text: &str) -> Result<EnvFilter, String> {
     EnvFilter::try_new(text).map_err(|error| format!("{text:?} is not understood ({error}); {UNDERSTOOD}"))
 }
 
+/// Lines that wait for stderr at most; one of a guest has up to `log_bytes_per_turn`.
+const LINES_WAITING_MAX: usize = 4_096;
+
+/// How often to look whether lines were dropped.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The log that was started. What waits is written when this is dropped, as far as stderr takes it.
+pub(crate) struct Log {
+    dropped: ErrorCounter,
+    _writing: WorkerGuard,
+}
+
+impl Log {
+    /// Tells in the log how many lines were dropped, now and then, for ever.
+    pub(crate) fn tell_of_dropped_lines(&self) -> impl Future<Output = ()> + Send + use<> {
+        let dropped = self.dropped.clone();
+        async move {
+            let mut told = 0;
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                let lines = dropped.dropped_lines();
+                if lines > told {
+                    tracing::warn!(
+                        lines = lines - told,
+                        "lines of the log were dropped: stderr does not take them"
+                    );
+                    told = lines;
+                }
+            }
+        }
+    }
+}
+
 /// Starts logging.
 ///
 /// # Errors
 /// The filter is not valid; the text says why.
-pub(crate) fn start(settings: &Settings) -> Result<(), String> {
-    let log = tracing_subscriber::fmt().with_env_filter(filter(&settings.log)?).with_writer(std::io::stderr);
+pub(crate) fn start(settings: &Settings) -> Result<Log, String> {
+    let filter = filter(&settings.log)?;
+    let (writer, writing) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LINES_WAITING_MAX)
+        .thread_name("log")
+        .finish(std::io::stderr());
+    let started = Log { dropped: writer.error_counter(), _writing: writing };
+    // What can't be written would be told on stderr, too, by a panic.
+    let log =
+        tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter).with_writer(writer);
     match settings.log_format {
         LogFormat::Pretty => {
             log.with_ansi(std::io::stderr().is_terminal()).fmt_fields(PlainFields).try_init()
         }
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     }
+    .map(|()| started)
     .map_err(|error| error.to_string())
 }
 

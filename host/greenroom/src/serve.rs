@@ -33,9 +33,10 @@ pub(crate) fn run(arguments: &Serve) -> ExitCode {
         Ok(loaded) => loaded,
         Err(error) => return fail(EXIT_USAGE, &error),
     };
-    if let Err(error) = logging::start(&settings) {
-        return fail(EXIT_USAGE, &error);
-    }
+    let log = match logging::start(&settings) {
+        Ok(log) => log,
+        Err(error) => return fail(EXIT_USAGE, &error),
+    };
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -44,6 +45,7 @@ pub(crate) fn run(arguments: &Serve) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(EXIT_CAN_NOT_START, &format!("can't start threads: {error}")),
     };
+    runtime.spawn(log.tell_of_dropped_lines());
     let code = runtime.block_on(host(settings));
     // What a compilation or a slow disk still does must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -3,10 +3,15 @@
 use std::fs::File;
 use std::process::{Output, Stdio};
 
+use anyhow::Context as _;
+use greenroom_tests::client::Client;
 use greenroom_tests::config::Settings;
 use greenroom_tests::eventually::{SOON, eventually};
 use greenroom_tests::guests;
-use greenroom_tests::host::Host;
+use greenroom_tests::host::{Host, serve_command};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
 /// Runs `greenroom` with these arguments against the host.
@@ -222,6 +227,64 @@ async fn output_that_can_not_be_written_is_an_error_unless_nobody_reads() -> any
         let _ = std::fs::remove_dir_all(&made);
         assert!(unread.status.success() && unread.stderr.is_empty(), "{arguments:?}: {unread:?}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_is_no_success() -> anyhow::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let base = format!("http://{}", listener.local_addr()?);
+    let proxy = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            let mut request = [0; 4 << 10];
+            let _ = stream.read(&mut request).await?;
+            let answer = "HTTP/1.1 308 Permanent Redirect\r\nlocation: https://elsewhere/\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(answer.as_bytes()).await?;
+        }
+        #[allow(unreachable_code)]
+        anyhow::Ok(())
+    });
+    for arguments in [&["delete", "probe", "a"][..], &["call", "probe", "a", "get"], &["undeploy", "probe"]] {
+        let output = greenroom(&base, arguments).await?;
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stdout));
+        assert!(output.stdout.is_empty() && text(&output.stderr).contains("redirect"), "{arguments:?}");
+    }
+    proxy.abort();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_whose_log_can_not_be_written_works_all_the_same() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (reader, unread) = std::io::pipe()?;
+    drop(reader);
+    let (stalled, never_read) = std::io::pipe()?;
+    let full = File::options().write(true).open("/dev/full")?;
+    for (name, log) in
+        [("full", Stdio::from(full)), ("closed", unread.into()), ("stalled", never_read.into())]
+    {
+        let mut command = serve_command(&folder.path().join(name))?;
+        command.args(["--log", "debug"]).env_remove("GREENROOM_TOKENS");
+        let mut host = command.stdout(Stdio::piped()).stderr(log).spawn()?;
+        let mut lines = BufReader::new(host.stdout.take().context("no output")?).lines();
+        let line = tokio::time::timeout(SOON, lines.next_line()).await??.unwrap_or_default();
+        let client =
+            Client::new(line.strip_prefix("listening on ").with_context(|| format!("{name}: {line}"))?);
+        client.deploy("probe", guests::component("probe")?).await?.expect(201);
+        let say = serde_json::json!([{"op": "log", "level": "info", "message": "x".repeat(10_000)}]).to_string();
+        for _ in 0..100 {
+            // More than a pipe has room for.
+            client.call("probe", "a", "run", &say).await?.expect(200);
+        }
+        client.call("probe", "a", "increment", "").await?.expect(200);
+        let pid = host.id().context("it has ended")?;
+        kill_process(Pid::from_raw(i32::try_from(pid)?).context("a pid")?, Signal::TERM)?;
+        let ended =
+            tokio::time::timeout(SOON, host.wait()).await.with_context(|| format!("{name}: it hangs"))??;
+        assert_eq!(ended.code(), Some(0), "{name}");
+    }
+    drop(stalled);
     Ok(())
 }
 
