@@ -11,7 +11,7 @@ const EXIT_CODES: &str = "Exit codes:
   1    the host refused or can't start, a build failed, or the output can't be written; the message says
        what to do
   2    the command line, the configuration or a project is not valid
-  3    the host can't be reached
+  3    the host can't be reached, or did not answer to the end
   70   serve: the store failed, and the host stopped so as not to lose anything
   130  serve: a second signal came while it was stopping";
 
@@ -279,7 +279,7 @@ const BACKUP_ABOUT: &str = "Copy everything durable of a host, while it goes on,
 
 In it is all that was acknowledged before the command began: state, mailboxes, reminders, dead letters, \
 idempotency records, components, versions and settings, all as they were at one moment. It is written to \
-FILE.partial, checked against its seal, and only then becomes FILE.
+a file beside it whose name ends in `.partial`, checked against its seal, and only then becomes FILE.
 
 `greenroom restore` makes a data directory of it. docs/backup.md says what is not in it.";
 

@@ -1,8 +1,8 @@
-//! `greenroom backup`: a host's data into one file, which has its name only when it is whole.
+//! `greenroom backup`: a host's data into one file, which has its name only when it is whole. Until then it has one
+//! of its own beside it, so that two commands don't meet.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use greenroom_store::sealed::{Unsealing, Whole};
 use greenroom_store::{DirectoryBackup, SqliteOptions};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
+use tempfile::NamedTempFile;
 
 use super::connection::{Host, Request, Stream};
 use super::failure::Failure;
@@ -37,7 +38,7 @@ pub(super) fn run(file: &Path, force: bool, data: Option<&Path>, connection: &Co
         });
     }
     let partial = Partial::make(file, force)?;
-    let whole = copy(data, connection, &mut &partial.file)?;
+    let whole = copy(data, connection, &mut partial.file.as_file())?;
     partial.keep(force)?;
     if connection.json {
         let digest = whole.digest.to_string();
@@ -131,45 +132,40 @@ impl Read for DirectoryReader {
 
 /// The file while it is not known to be whole. Removed again unless it is kept.
 struct Partial {
-    file: File,
-    path: PathBuf,
+    file: NamedTempFile,
     target: PathBuf,
 }
 
 impl Partial {
     fn make(target: &Path, force: bool) -> Result<Self, Failure> {
         refuse_existing(target, force)?;
-        let mut name = target
+        let mut prefix = target
             .file_name()
             .map(ToOwned::to_owned)
             .ok_or_else(|| Failure::Usage(format!("{} is no name of a file", target.display())))?;
-        name.push(".partial");
-        let path = target.with_file_name(name);
-        // What a command left that was killed is no backup.
-        let _ = fs::remove_file(&path);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        let file =
-            file.map_err(|error| Failure::Usage(format!("can't write {}: {error}", path.display())))?;
-        Ok(Partial { file, path, target: target.into() })
+        prefix.push(".");
+        let made = tempfile::Builder::new().prefix(&prefix).suffix(".partial").tempfile_in(folder(target));
+        let file = made
+            .map_err(|error| Failure::Usage(format!("can't write beside {}: {error}", target.display())))?;
+        Ok(Partial { file, target: target.into() })
     }
 
     /// Gives the file its name when it is on disk.
     fn keep(self, force: bool) -> Done {
-        let kept = self.file.sync_all().and_then(|()| {
-            refuse_existing(&self.target, force).map_err(|failure| io::Error::other(failure.to_string()))?;
-            fs::rename(&self.path, &self.target)?;
-            let parent = self.target.parent().filter(|parent| !parent.as_os_str().is_empty());
-            File::open(parent.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all())
+        let Partial { file, target } = self;
+        let synced = file.as_file().sync_all();
+        let kept = synced.and_then(|()| {
+            let named = if force { file.persist(&target) } else { file.persist_noclobber(&target) };
+            named.map_err(|refused| refused.error)?;
+            File::open(folder(&target)).and_then(|folder| folder.sync_all())
         });
-        kept.map_err(|error| Failure::Local(format!("can't write {}: {error}", self.target.display())))
+        kept.map_err(|error| Failure::Local(format!("can't write {}: {error}", target.display())))
     }
 }
 
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // After `keep` it has another name.
-        let _ = fs::remove_file(&self.path);
-    }
+/// Where that file is.
+fn folder(target: &Path) -> &Path {
+    target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn refuse_existing(target: &Path, force: bool) -> Done {

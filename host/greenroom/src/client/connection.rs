@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ureq::http::{HeaderName, HeaderValue, Uri};
-use ureq::{Agent, SendBody};
+use ureq::{Agent, SendBody, Timeout};
 
 use super::failure::{Failure, Refusal};
 use crate::cli::Connection;
@@ -35,7 +35,7 @@ pub(super) struct Request {
 /// What it answers.
 #[derive(Debug)]
 pub(super) struct Reply {
-    /// The HTTP status, below 400.
+    /// The HTTP status, from 200 to 299.
     pub(super) status: u16,
     /// The body.
     pub(super) body: Vec<u8>,
@@ -123,10 +123,7 @@ impl Host {
 
     /// Asks for something large, which is read as it comes.
     pub(super) fn ask_for_stream(&self, request: Request) -> Result<Stream, Failure> {
-        let mut response = self.send(request, ())?;
-        if response.status().as_u16() >= 400 {
-            return Err(self.refusal(&mut response));
-        }
+        let response = self.send(request, ())?;
         let bytes = response.body().content_length();
         let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
         Ok(Stream { bytes, reader: Box::new(reader) })
@@ -134,12 +131,10 @@ impl Host {
 
     fn run(&self, request: Request, body: impl ureq::AsSendBody) -> Result<Reply, Failure> {
         let mut response = self.send(request, body)?;
-        if response.status().as_u16() >= 400 {
-            return Err(self.refusal(&mut response));
-        }
         Ok(Reply { status: response.status().as_u16(), body: self.body(&mut response)? })
     }
 
+    /// Asks, and returns what a host answers when it has done what it was asked.
     fn send(&self, request: Request, body: impl ureq::AsSendBody) -> Result<Response, Failure> {
         let mut building = ureq::http::Request::builder()
             .method(request.method)
@@ -153,12 +148,18 @@ impl Host {
         }
         let built =
             building.body(body).map_err(|error| Failure::Usage(format!("no valid request: {error}")))?;
-        self.agent.run(built).map_err(|error| self.unreachable(&error))
+        let mut response = self.agent.run(built).map_err(|error| self.unanswered(&error))?;
+        match response.status().as_u16() {
+            200..=299 => Ok(response),
+            400.. => Err(self.refusal(&mut response)),
+            // A proxy before it, for example, that wants another address.
+            _ => Err(Failure::NotGreenroom),
+        }
     }
 
     fn body(&self, response: &mut Response) -> Result<Vec<u8>, Failure> {
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-        body.map_err(|error| self.unreachable(&error))
+        body.map_err(|error| self.unanswered(&error))
     }
 
     fn refusal(&self, response: &mut Response) -> Failure {
@@ -171,8 +172,26 @@ impl Host {
         }
     }
 
-    fn unreachable(&self, error: &ureq::Error) -> Failure {
-        Failure::Unreachable { host: self.url.clone(), why: error.to_string() }
+    fn unanswered(&self, error: &ureq::Error) -> Failure {
+        let (host, why) = (self.url.clone(), error.to_string());
+        if never_arrived(error) {
+            Failure::Unreachable { host, why }
+        } else {
+            Failure::BrokenOff { host, why }
+        }
+    }
+}
+
+/// Whether nobody can have been asked anything.
+fn never_arrived(error: &ureq::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    match error {
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
+        ureq::Error::Timeout(timeout) => matches!(timeout, Timeout::Resolve | Timeout::Connect),
+        ureq::Error::Io(error) => {
+            matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
+        }
+        _ => false,
     }
 }
 

@@ -20,6 +20,13 @@ pub(super) enum Failure {
         /// What the system says.
         why: String,
     },
+    /// The connection ended before the answer was there.
+    BrokenOff {
+        /// To whom.
+        host: String,
+        /// What the system says.
+        why: String,
+    },
     /// The host answered with a problem.
     Refused(Box<Refusal>),
     /// Something answered, but not as a Greenroom host does.
@@ -48,7 +55,7 @@ impl Failure {
             Failure::Unwritten(unwritten) => return unwritten.end(),
             Failure::Refused(_) | Failure::NotGreenroom | Failure::Local(_) => 1,
             Failure::Usage(_) => 2,
-            Failure::Unreachable { .. } => 3,
+            Failure::Unreachable { .. } | Failure::BrokenOff { .. } => 3,
         };
         output::complain(self);
         ExitCode::from(code)
@@ -115,6 +122,12 @@ impl fmt::Display for Failure {
                 "error: can't reach {host}: {}\n  next: start one with `greenroom serve`, or name another with --host",
                 plain(why)
             ),
+            Failure::BrokenOff { host, why } => write!(
+                f,
+                "error: {host} did not answer to the end: {}\n  next: what was asked for may be done; look before you \
+                 repeat it",
+                plain(why)
+            ),
             Failure::Refused(refusal) => write!(
                 f,
                 "error: {}\n  code: {} (status {}, by the {})\n  next: {}",
@@ -127,7 +140,8 @@ impl fmt::Display for Failure {
             Failure::NotGreenroom => {
                 write!(
                     f,
-                    "error: what answers there does not answer as a Greenroom host\n  next: check --host"
+                    "error: what answers there does not answer as a Greenroom host\n  next: check --host; a proxy before \
+                     a host must not redirect"
                 )
             }
             Failure::Unwritten(unwritten) => unwritten.fmt(f),

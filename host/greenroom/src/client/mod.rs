@@ -152,7 +152,10 @@ fn print_raw(reply: &Reply) -> Done {
 fn deploy(actor_type: &str, file: &Path, connection: &Connection) -> Done {
     let component = std::fs::read(file)
         .map_err(|error| Failure::Usage(format!("can't read {}: {error}", file.display())))?;
-    let request = Request::new("PUT", type_path(actor_type)).content_type("application/wasm");
+    // A host that refuses says so before it has all of the component, and then reads no more of it.
+    let request = Request::new("PUT", type_path(actor_type))
+        .content_type("application/wasm")
+        .header("expect", "100-continue");
     let reply = upload::with_progress(&Host::new(connection)?, request, component, connection.json)?;
     if connection.json {
         return print_raw(&reply);
