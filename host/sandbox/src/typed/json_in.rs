@@ -366,7 +366,8 @@ pub(crate) fn read_members<'de, A: MapAccess<'de>>(
         values.into_iter().zip(&fields.shapes).enumerate().map(|(place, (value, shape))| match value {
             Some(value) => Ok(value),
             None if shape.is_optional() && !all => {
-                reading.count(path, 1)?;
+                // A record's value has the name, which the text has not.
+                reading.count(path, 1 + fields.names.get(place).len() / size_of::<Val>())?;
                 Ok(Val::Option(None))
             }
             None => {

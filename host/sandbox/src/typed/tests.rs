@@ -403,6 +403,16 @@ fn everything_is_bounded() {
 }
 
 #[test]
+fn a_member_that_is_left_out_counts_with_its_name() {
+    let name = "n".repeat(10_000);
+    let record = Fields { names: Names::new([name.as_str()]), shapes: vec![option(Shape::Bool)] };
+    let list = Shape::List(Box::new(Shape::Record(record)));
+    assert!(read(&list, b"[{},{}]").is_ok());
+    let refusal = read(&list, format!("[{}{{}}]", "{},".repeat(20_000)).as_bytes()).unwrap_err();
+    assert!(refusal.contains("more than 1048576 values"), "{refusal}");
+}
+
+#[test]
 fn a_schema_says_what_is_taken() {
     let shape = Shape::Record(named(
         &["due-at", "note", "kind"],
