@@ -208,7 +208,8 @@ async fn what_is_too_expensive_to_check_is_given_up() {
     });
     // To know what an instance exports, the validator copies all of it.
     let instances = "(instance (instantiate $c))\n".repeat(1_000);
-    let bomb = wat::parse_str(format!("(component (component $c (type $t u8) {exports}) {instances})")).unwrap();
+    let bomb =
+        wat::parse_str(format!("(component (component $c (type $t u8) {exports}) {instances})")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let settings = CompileSettings { memory_bytes: 500 << 20, ..compiler() };
     let engine = WasmtimeEngine::new(&small_limits(), folder.path(), settings).unwrap();
