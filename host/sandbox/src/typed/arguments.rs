@@ -147,7 +147,8 @@ impl<'de> Visitor<'de> for ByName<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Vec<Val>, A::Error> {
-        read_members(map, self.parameters, &Path::Root, self.reading, false)
+        let Fields { names, shapes } = self.parameters;
+        read_members(map, (names, shapes), &Path::Root, self.reading, false)
     }
 }
 

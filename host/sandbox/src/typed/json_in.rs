@@ -3,18 +3,22 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::sync::LazyLock;
 
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use wasmtime::component::Val;
 
 use crate::typed::names::Names;
 use crate::typed::room::VALUES_MAX;
-use crate::typed::shape::{Cases, Fields, Shape};
+use crate::typed::shape::{Cases, Shape};
 
 /// The greatest integer below which a double can tell all integers apart.
 pub(crate) const SAFE_INTEGER_MAX: i128 = (1 << 53) - 1;
 /// Longest foreign name shown.
 const NAME_CHARS_MAX: usize = 80;
+
+/// The one member of an option whose `some` is written out.
+static SOME: LazyLock<Names> = LazyLock::new(|| Names::new(["some"]));
 
 /// What one text is read with.
 pub(crate) struct Reading {
@@ -220,8 +224,8 @@ impl<'a> Wanted<'a> {
 
     /// `{"some": value}`
     fn wrapped<'de, A: MapAccess<'de>>(self, inner: &'a Shape, map: A) -> Result<Val, A::Error> {
-        let some = Fields { names: Names::new(["some"]), shapes: vec![inner.clone()] };
-        let mut members = read_members(map, &some, self.path, self.reading, true)?;
+        let inner = std::slice::from_ref(inner);
+        let mut members = read_members(map, (&SOME, inner), self.path, self.reading, true)?;
         Ok(Val::Option(members.pop().map(Box::new)))
     }
 
@@ -330,7 +334,8 @@ impl<'de> Visitor<'de> for Wanted<'_> {
         or_within_option!(self, inner => inner.visit_map(map));
         match self.shape {
             Shape::Record(fields) => {
-                let values = read_members(map, fields, self.path, self.reading, false)?;
+                let members = (&fields.names, fields.shapes.as_slice());
+                let values = read_members(map, members, self.path, self.reading, false)?;
                 Ok(Val::Record(fields.names.iter().map(str::to_owned).zip(values).collect()))
             }
             Shape::Variant(cases) | Shape::Result(cases) => self.tagged(cases, map),
@@ -340,38 +345,38 @@ impl<'de> Visitor<'de> for Wanted<'_> {
     }
 }
 
-/// Reads the members of an object in the order of the fields. Options may be left out, unless
-/// `all` must be there.
+/// Reads the members of an object, of those names and shapes, in their order. Options may be left out,
+/// unless `all` must be there.
 pub(crate) fn read_members<'de, A: MapAccess<'de>>(
     mut map: A,
-    fields: &Fields,
+    (names, shapes): (&Names, &[Shape]),
     path: &Path<'_>,
     reading: &Reading,
     all: bool,
 ) -> Result<Vec<Val>, A::Error> {
-    let mut values: Vec<Option<Val>> = vec![None; fields.shapes.len()];
-    while let Some(found) = map.next_key_seed(NameOf(&fields.names))? {
+    let mut values: Vec<Option<Val>> = vec![None; shapes.len()];
+    while let Some(found) = map.next_key_seed(NameOf(names))? {
         let place = found.map_err(|foreign| {
-            let known = fields.names.shown();
+            let known = names.shown();
             reading.refuse::<A::Error>(path, format_args!("no member {foreign} is known; known are {known}"))
         })?;
-        let path = Path::Member(path, fields.names.get(place));
+        let path = Path::Member(path, names.get(place));
         if values[place].is_some() {
             return Err(reading.refuse(&path, "is there twice"));
         }
-        let wanted = Wanted { shape: &fields.shapes[place], path: &path, reading };
+        let wanted = Wanted { shape: &shapes[place], path: &path, reading };
         values[place] = Some(map.next_value_seed(wanted)?);
     }
     let filled =
-        values.into_iter().zip(&fields.shapes).enumerate().map(|(place, (value, shape))| match value {
+        values.into_iter().zip(shapes).enumerate().map(|(place, (value, shape))| match value {
             Some(value) => Ok(value),
             None if shape.is_optional() && !all => {
                 // A record's value has the name, which the text has not.
-                reading.count(path, 1 + fields.names.get(place).len() / size_of::<Val>())?;
+                reading.count(path, 1 + names.get(place).len() / size_of::<Val>())?;
                 Ok(Val::Option(None))
             }
             None => {
-                let path = Path::Member(path, fields.names.get(place));
+                let path = Path::Member(path, names.get(place));
                 Err(reading.refuse(&path, format_args!("is missing; expected {}", shape.expectation())))
             }
         });

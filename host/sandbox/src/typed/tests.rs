@@ -414,6 +414,17 @@ fn a_member_that_is_left_out_counts_with_its_name() {
 }
 
 #[test]
+fn a_value_takes_the_time_of_its_text_however_large_its_type() {
+    let cases: Vec<String> = (0..10_000).map(|n| format!("case-{n}")).collect();
+    let choice = Shape::Enum(Names::new(cases.iter().map(String::as_str)));
+    let list = Shape::List(Box::new(option(option(choice))));
+    let many = format!(r#"[{}{{"some":null}}]"#, r#"{"some":null},"#.repeat(20_000));
+    let began = std::time::Instant::now();
+    assert!(read(&list, many.as_bytes()).is_ok());
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
 fn a_schema_says_what_is_taken() {
     let shape = Shape::Record(named(
         &["due-at", "note", "kind"],
