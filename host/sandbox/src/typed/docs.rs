@@ -10,6 +10,9 @@ use wasmparser::{Chunk, Parser, Payload};
 
 /// Bytes of all such sections that are read.
 const SECTIONS_BYTES_MAX: usize = 1 << 20;
+/// Bytes kept of what is said of one function. It is kept for each method that it is said of, and one section may
+/// say it of all.
+const TEXT_BYTES_MAX: usize = 4 << 10;
 /// Versions of the section's format that are known; the second only adds to the first.
 const VERSIONS: [u8; 2] = [0, 1];
 const SECTION: &str = "package-docs";
@@ -79,7 +82,14 @@ fn members(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
 
 /// What is said of a function stands alone, or beside its stability.
 fn text(said: &Value) -> Option<String> {
-    said.as_str().or_else(|| said.get("docs")?.as_str()).map(str::to_owned)
+    said.as_str().or_else(|| said.get("docs")?.as_str()).map(cut)
+}
+
+fn cut(text: &str) -> String {
+    if text.len() <= TEXT_BYTES_MAX {
+        return text.to_owned();
+    }
+    format!("{}…", &text[..text.floor_char_boundary(TEXT_BYTES_MAX)])
 }
 
 /// The contents of the component's own such sections, not those of modules within it.
@@ -133,6 +143,20 @@ mod tests {
         assert_eq!(of(None, "ping").as_deref(), Some("Pings."));
         assert_eq!(of(Some("shop:orders/other"), "add"), None);
         assert_eq!(of(None, "add"), None);
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        let of = |text: &str| {
+            let json = format!(r#"{{"worlds": {{"w": {{"funcs": {{"f": "{text}"}}}}}}}}"#);
+            Docs::of(&with_section(&json)).of_function(None, "f").unwrap()
+        };
+        let most = "a".repeat(TEXT_BYTES_MAX);
+        assert_eq!(of(&most), most);
+        assert_eq!(
+            of(&format!("a{}", "ä".repeat(TEXT_BYTES_MAX))),
+            format!("a{}…", "ä".repeat(TEXT_BYTES_MAX / 2 - 1))
+        );
     }
 
     #[test]
