@@ -3,7 +3,7 @@
 //! configuration. The key and the files are for the host's user alone. A file that fails is
 //! reported and removed; the component is compiled again.
 //!
-//! Files appear whole or not at all. When they pass the cache's bound, those that were not used for
+//! Files appear whole or not at all; what writes that never finished left behind goes when the cache is opened. When they pass the cache's bound, those that were not used for
 //! longest are removed.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -24,6 +24,8 @@ const KEY_BYTES: usize = 32;
 const OTHERS: u32 = 0o077;
 const TAG_BYTES: usize = 32;
 const ARTIFACT_SUFFIX: &str = ".code";
+/// What files are called while they are written.
+const UNFINISHED_PREFIX: &str = ".new-";
 /// Names the layout and the checks a component passes before it is compiled: a change of either
 /// makes all files strange.
 const FORMAT: &[u8] = b"greenroom compiled component 1";
@@ -47,6 +49,7 @@ impl Cache {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        remove_unfinished(folder)?;
         let key = read_or_make_key(folder)?;
         Ok(Cache { folder: folder.to_owned(), key, compatibility, bytes_max })
     }
@@ -78,7 +81,7 @@ impl Cache {
     /// Keeps the code compiled of a component.
     pub(crate) fn put(&self, component: Digest, code: &[u8]) -> io::Result<()> {
         let mut file = tempfile::Builder::new()
-            .prefix(".new-")
+            .prefix(UNFINISHED_PREFIX)
             .permissions(fs::Permissions::from_mode(0o600))
             .tempfile_in(&self.folder)?;
         file.write_all(code)?;
@@ -109,8 +112,7 @@ impl Cache {
         hmac
     }
 
-    /// Removes what was not used for longest until the rest is within the bound, and what writes
-    /// that never finished left behind.
+    /// Removes what was not used for longest until the rest is within the bound.
     fn trim(&self) -> io::Result<()> {
         let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
@@ -131,6 +133,17 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// Whoever opens the cache is the only one to write into it.
+fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED_PREFIX) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -188,6 +201,18 @@ mod tests {
         assert_eq!(mode(&folder), 0o700);
         assert_eq!(mode(&folder.join(KEY_FILE)), 0o600);
         assert_eq!(mode(&cache.path(component)), 0o600);
+    }
+
+    #[test]
+    fn what_a_killed_host_was_writing_goes_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let component = Digest::of(b"a component");
+        open(folder.path(), 1000).put(component, b"code").unwrap();
+        let unfinished = folder.path().join(".new-abc123");
+        fs::write(&unfinished, b"co").unwrap();
+        let cache = open(folder.path(), 1000);
+        assert!(!unfinished.exists());
+        assert!(cache.get(component).is_some());
     }
 
     #[test]
