@@ -24,7 +24,7 @@ use crate::traps::Stop;
 use crate::typed::call::Call;
 use crate::typed::docs::Docs;
 use crate::typed::interface::Methods;
-use crate::typed::room::{Room, VALUES_MAX};
+use crate::typed::room::{Room, Share, VALUES_MAX};
 use crate::typed::schema::describe;
 
 /// What a guest may hand over in one call besides a body: names, keys, addresses.
@@ -97,7 +97,9 @@ pub(crate) struct CompiledBehavior {
     uses_wasi: bool,
     /// Linear memories of each sandbox.
     memories: usize,
-    host: HostParts,
+    seats: Arc<Seats>,
+    /// For the arguments of its calls.
+    share: Arc<Share>,
 }
 
 /// What all behaviors of a host share.
@@ -117,7 +119,8 @@ impl CompiledBehavior {
         let uses_wasi = info.imports.iter().any(|name| name.starts_with("wasi:"));
         let exports = Exports::link(linker, component, docs)?;
         let memories = component.resources_required().map_or(1, |needed| needed.num_memories as usize);
-        Ok(CompiledBehavior { info, exports, uses_wasi, memories, host })
+        let share = Share::of(&host.room);
+        Ok(CompiledBehavior { info, exports, uses_wasi, memories, seats: host.seats, share })
     }
 
     /// What a guest may hand over at once, in the engine's units.
@@ -160,7 +163,7 @@ impl Behavior for CompiledBehavior {
         let methods = &self.exports.methods;
         match methods.find(message.method.as_str()) {
             Some(place) => {
-                let call = Call::new(methods, place, &message, &self.host.room)?;
+                let call = Call::new(methods, place, &message, &self.share)?;
                 Ok(Accepted::Method(MethodCall(Box::new(call))))
             }
             None if self.exports.receive.is_some() => Ok(Accepted::Message(message)),
@@ -177,7 +180,7 @@ impl Behavior for CompiledBehavior {
         settings: &Arc<SettingsInForce>,
         turn: Arc<dyn TurnHost>,
     ) -> Result<Box<dyn Sandbox>, Trap> {
-        let seat = Seats::take(&self.host.seats, self.memories).ok_or(Trap::NoRoom)?;
+        let seat = Seats::take(&self.seats, self.memories).ok_or(Trap::NoRoom)?;
         let store = self.store(settings);
         let instance = Instance::make(store, &self.exports, Arc::clone(settings), seat, turn).await?;
         Ok(Box::new(instance))

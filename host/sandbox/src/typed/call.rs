@@ -11,7 +11,7 @@ use wasmtime::component::Val;
 use crate::typed::arguments::{BYTES, arguments, speaks_bytes};
 use crate::typed::interface::{Method, Methods, Signature};
 use crate::typed::json_out::{NotWritten, bytes_of, json_of};
-use crate::typed::room::{Room, Taken};
+use crate::typed::room::{Share, Taken};
 use crate::typed::shape::Shape;
 
 /// Longest text of an error's value that is shown in `detail`.
@@ -37,7 +37,7 @@ pub(crate) struct Call {
     place: usize,
     pub(crate) arguments: Vec<Val>,
     wants_bytes: bool,
-    _room: Taken,
+    _taken: Taken,
 }
 
 /// What a method's result means.
@@ -89,7 +89,7 @@ impl Call {
         methods: &Arc<Methods>,
         place: usize,
         message: &Message,
-        room: &Arc<Room>,
+        share: &Arc<Share>,
     ) -> Result<Self, Error> {
         let method = methods.get(place);
         let (arguments, values) = arguments(&method.signature.parameters, &message.payload)
@@ -99,7 +99,7 @@ impl Call {
             place,
             arguments,
             wants_bytes: speaks_bytes(&message.payload),
-            _room: Room::take(room, values)?,
+            _taken: share.take(values)?,
         })
     }
 
