@@ -32,6 +32,7 @@ mod guest;
 mod host_functions;
 mod limiter;
 mod meter;
+mod needs;
 mod offered;
 mod sandbox;
 mod seats;

@@ -5,13 +5,16 @@
 
 use greenroom_core::Limits;
 use wasmparser::{
-    BinaryReaderError, FuncValidatorAllocations, FunctionBody, Instance, MemoryType, Operator, Parser,
-    Payload, TableType, ValidPayload, Validator, WasmFeatures,
+    BinaryReaderError, FuncValidatorAllocations, FunctionBody, MemoryType, Operator, Parser, Payload,
+    TableType, ValidPayload, Validator, WasmFeatures,
 };
+
+use crate::needs::{Needs, Parts};
 
 /// Core modules and components inside a component. Linking Python's shared libraries takes some 40.
 const MODULES_MAX: usize = 200;
-/// Core instances made by one component; each costs every sandbox of it.
+/// Core instances made by one component, nested components as often as they are instantiated; each costs every
+/// sandbox of it.
 pub(crate) const CORE_INSTANCES_MAX: usize = 200;
 /// Components within components. Tools nest one deep.
 const COMPONENT_DEPTH_MAX: usize = 8;
@@ -87,9 +90,8 @@ fn bound(what: &'static str, found: usize, bound: usize) -> Result<(), Refusal> 
 /// Running totals of a component.
 struct Counts<'a> {
     limits: &'a Limits,
-    depth: usize,
+    parts: Parts,
     modules: usize,
-    core_instances: usize,
     memories: usize,
     tables: usize,
     functions: usize,
@@ -102,9 +104,8 @@ struct Counts<'a> {
 pub(crate) fn examine(component: &[u8], features: WasmFeatures, limits: &Limits) -> Result<Outline, Refusal> {
     let mut counts = Counts {
         limits,
-        depth: 0,
+        parts: Parts::default(),
         modules: 0,
-        core_instances: 0,
         memories: 0,
         tables: 0,
         functions: 0,
@@ -177,17 +178,13 @@ fn check_code(
 
 impl Counts<'_> {
     fn count(&mut self, payload: &Payload<'_>) -> Result<(), Refusal> {
+        self.parts.follow(payload)?;
         match payload {
-            Payload::ModuleSection { .. } => {
-                self.depth += 1;
-                self.add_module()?;
-            }
+            Payload::ModuleSection { .. } => self.add_module()?,
             Payload::ComponentSection { .. } => {
-                self.depth += 1;
-                bound("components nested deep", self.depth, COMPONENT_DEPTH_MAX)?;
+                bound("components nested deep", self.parts.depth(), COMPONENT_DEPTH_MAX)?;
                 self.add_module()?;
             }
-            Payload::End(_) => self.depth = self.depth.saturating_sub(1),
             Payload::FunctionSection(reader) => {
                 self.functions += reader.count() as usize;
                 bound("many functions", self.functions, FUNCTIONS_MAX)?;
@@ -197,7 +194,9 @@ impl Counts<'_> {
                 for memory in reader.clone() {
                     start_bytes = start_bytes.saturating_add(initial_bytes(&memory?));
                 }
-                self.add_memories(reader.count() as usize, start_bytes)?;
+                self.parts.add(Needs { memory_bytes: start_bytes, ..Needs::default() });
+                self.memories += reader.count() as usize;
+                bound("many memories", self.memories, MEMORIES_MAX)?;
             }
             Payload::TableSection(reader) => {
                 for table in reader.clone() {
@@ -217,13 +216,7 @@ impl Counts<'_> {
                     bound("a long name", export?.name.len(), NAME_BYTES_MAX)?;
                 }
             }
-            Payload::InstanceSection(reader) => {
-                self.add_component_items(reader.count())?;
-                for instance in reader.clone() {
-                    self.core_instances += usize::from(matches!(instance?, Instance::Instantiate { .. }));
-                }
-                bound("many core instances", self.core_instances, CORE_INSTANCES_MAX)?;
-            }
+            Payload::InstanceSection(reader) => self.add_component_items(reader.count())?,
             Payload::CoreTypeSection(reader) => self.add_component_items(reader.count())?,
             Payload::ComponentInstanceSection(reader) => self.add_component_items(reader.count())?,
             Payload::ComponentAliasSection(reader) => self.add_component_items(reader.count())?,
@@ -234,7 +227,7 @@ impl Counts<'_> {
                 for import in reader.clone() {
                     let name = import?.name.name;
                     bound("a long name", name.len(), NAME_BYTES_MAX)?;
-                    if self.depth == 0 {
+                    if self.parts.depth() == 0 {
                         self.outline.imports.push(name.to_owned());
                     }
                 }
@@ -244,14 +237,14 @@ impl Counts<'_> {
                 for export in reader.clone() {
                     let name = export?.name.name;
                     bound("a long name", name.len(), NAME_BYTES_MAX)?;
-                    if self.depth == 0 {
+                    if self.parts.depth() == 0 {
                         self.outline.exports.push(name.to_owned());
                     }
                 }
             }
             _ => {}
         }
-        Ok(())
+        self.check_needs()
     }
 
     fn add_module(&mut self) -> Result<(), Refusal> {
@@ -270,14 +263,14 @@ impl Counts<'_> {
         bound("many component types, aliases, imports and exports", self.component_items, COMPONENT_ITEMS_MAX)
     }
 
-    fn add_memories(&mut self, count: usize, start_bytes: u64) -> Result<(), Refusal> {
-        self.memories += count;
-        bound("many memories", self.memories, MEMORIES_MAX)?;
+    fn check_needs(&self) -> Result<(), Refusal> {
+        let Needs { core_instances, memory_bytes } = self.parts.needs();
+        bound("many core instances", core_instances, CORE_INSTANCES_MAX)?;
         let value = self.limits.sandbox_memory_bytes as u64;
-        if start_bytes > value {
+        if memory_bytes > value {
             return Err(Refusal::PastLimit {
                 what: "bytes of memory",
-                needed: start_bytes,
+                needed: memory_bytes,
                 limit: "sandbox_memory_bytes",
                 value,
             });

@@ -9,6 +9,7 @@ use wasmtime::{PoolConcurrencyLimitError, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::limiter::Refused;
+use crate::structure::CORE_INSTANCES_MAX;
 use crate::typed::room::VALUES_MAX;
 
 /// Longest function name shown in a stack.
@@ -87,6 +88,11 @@ fn reason_of(error: &wasmtime::Error, limits: &Limits) -> String {
         return format!("the guest exited with status {status}; an actor returns instead");
     }
     let root = error.root_cause().to_string();
+    if root.contains("instance count too high") {
+        return format!(
+            "makes more than {CORE_INSTANCES_MAX} core instances, which is what a component may make"
+        );
+    }
     if root.contains("fuel allocated for hostcalls") {
         let limit = limits.payload_bytes;
         return format!(

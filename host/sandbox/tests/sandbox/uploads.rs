@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use greenroom_core::Limits;
-use greenroom_core::sandbox::{PrepareError, SandboxEngine as _};
+use greenroom_core::sandbox::{PrepareError, SandboxEngine as _, Trap};
 use greenroom_sandbox::{CompileSettings, WasmtimeEngine};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -169,6 +169,55 @@ async fn shapes_that_choke_compilers_are_refused_before_they_meet_one() {
     let nested = format!("{}{}", "(component ".repeat(10), ")".repeat(10));
     assert!(host.rejects(wat::parse_str(nested).unwrap().into()).await.contains("nested deep"));
     assert_eq!(host.engine.figures().compiled, 0);
+}
+
+/// Within a component that has a method: `$m` is a module with a page of memory.
+fn actor_with(parts: &str) -> Bytes {
+    let text = format!(
+        r#"(component
+            (core module $m (memory 16) (func (export "f")))
+            {parts}
+            (core instance $i (instantiate $m))
+            (func (export "run") (canon lift (core func $i "f"))))"#
+    );
+    wat::parse_str(text).unwrap().into()
+}
+
+#[tokio::test]
+async fn parts_count_as_often_as_they_are_instantiated() {
+    let small = Host::new(&small_limits());
+    let twice = "(instance (instantiate $c)) (instance (instantiate $c))";
+    let nested = format!(
+        "(component $c (alias outer 1 $m (core module $o)) (core instance (instantiate $o)) \
+           (core instance (instantiate $o))) (component $d (alias outer 1 $c (component $c)) {twice})"
+    );
+    let of = |parts: &str| actor_with(&format!("{nested} {parts}"));
+    let text = small.rejects(of("(instance (instantiate $d))")).await;
+    assert!(
+        text.contains("5242880 bytes of memory to start") && text.contains("sandbox_memory_bytes"),
+        "{text}"
+    );
+    small.prepare(of("(instance (instantiate $c))")).await;
+
+    let large = Host::new(&Limits { sandbox_memory_bytes: 1 << 30, ..small_limits() });
+    let text = large.rejects(of(&"(instance (instantiate $d))".repeat(50))).await;
+    assert!(text.contains("many core instances (201), beyond the bound of 200"), "{text}");
+}
+
+/// One that comes from an import is not followed when it is uploaded.
+#[tokio::test]
+async fn a_sandbox_that_would_have_too_many_core_instances_is_told_the_bound() {
+    let host = Host::new(&Limits { sandbox_memory_bytes: 1 << 30, ..small_limits() });
+    let parts = format!(
+        "(component $empty (core module $e) (core instance (instantiate $e)))
+         (component $many (import \"c\" (component $c)) {}) (instance (instantiate $many (with \"c\" (component $empty))))",
+        "(instance (instantiate $c))".repeat(201)
+    );
+    let trap = host.fails_to_start(actor_with(&parts)).await;
+    assert!(
+        matches!(&trap, Trap::Crashed(text) if text.contains("more than 200 core instances")),
+        "{trap:?}"
+    );
 }
 
 #[tokio::test]
