@@ -272,7 +272,8 @@ async fn a_host_whose_log_can_not_be_written_works_all_the_same() -> anyhow::Res
         let client =
             Client::new(line.strip_prefix("listening on ").with_context(|| format!("{name}: {line}"))?);
         client.deploy("probe", guests::component("probe")?).await?.expect(201);
-        let say = serde_json::json!([{"op": "log", "level": "info", "message": "x".repeat(10_000)}]).to_string();
+        let say =
+            serde_json::json!([{"op": "log", "level": "info", "message": "x".repeat(10_000)}]).to_string();
         for _ in 0..100 {
             // More than a pipe has room for.
             client.call("probe", "a", "run", &say).await?.expect(200);

@@ -367,19 +367,18 @@ pub(crate) fn read_members<'de, A: MapAccess<'de>>(
         let wanted = Wanted { shape: &shapes[place], path: &path, reading };
         values[place] = Some(map.next_value_seed(wanted)?);
     }
-    let filled =
-        values.into_iter().zip(shapes).enumerate().map(|(place, (value, shape))| match value {
-            Some(value) => Ok(value),
-            None if shape.is_optional() && !all => {
-                // A record's value has the name, which the text has not.
-                reading.count(path, 1 + names.get(place).len() / size_of::<Val>())?;
-                Ok(Val::Option(None))
-            }
-            None => {
-                let path = Path::Member(path, names.get(place));
-                Err(reading.refuse(&path, format_args!("is missing; expected {}", shape.expectation())))
-            }
-        });
+    let filled = values.into_iter().zip(shapes).enumerate().map(|(place, (value, shape))| match value {
+        Some(value) => Ok(value),
+        None if shape.is_optional() && !all => {
+            // A record's value has the name, which the text has not.
+            reading.count(path, 1 + names.get(place).len() / size_of::<Val>())?;
+            Ok(Val::Option(None))
+        }
+        None => {
+            let path = Path::Member(path, names.get(place));
+            Err(reading.refuse(&path, format_args!("is missing; expected {}", shape.expectation())))
+        }
+    });
     filled.collect()
 }
 
