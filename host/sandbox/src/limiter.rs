@@ -62,6 +62,7 @@ impl ResourceLimiter for Limiter {
         let growth = desired.saturating_sub(current);
         let total = self.memory_bytes.saturating_add(growth);
         if total > self.memory_bytes_max {
+            self.latest_growth = 0;
             self.refused = Some(Refused::Memory(self.memory_bytes_max));
             return Ok(false);
         }
@@ -128,6 +129,15 @@ mod tests {
         assert!(limiter.memory_growing(0, 600, None).unwrap());
         assert!(limiter.memory_growing(600, 900, None).unwrap());
         limiter.memory_grow_failed(wasmtime::format_err!("no memory")).unwrap();
+        assert_eq!(limiter.memory_bytes(), 600);
+    }
+
+    #[test]
+    fn a_growth_that_was_refused_takes_nothing_back() {
+        let mut limiter = limiter();
+        assert!(limiter.memory_growing(0, 600, None).unwrap());
+        assert!(!limiter.memory_growing(600, 1001, None).unwrap());
+        limiter.memory_grow_failed(wasmtime::format_err!("refused")).unwrap();
         assert_eq!(limiter.memory_bytes(), 600);
     }
 

@@ -40,6 +40,7 @@ fn configuration(limits: &Limits) -> Config {
         // microsecond less.
         .concurrency_support(false)
         .wasm_memory64(false)
+        .wasm_custom_page_sizes(false)
         .epoch_interruption(true)
         .memory_reservation(MEMORY_RESERVATION_BYTES)
         .memory_guard_size(MEMORY_GUARD_BYTES)
