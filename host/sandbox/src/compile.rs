@@ -82,6 +82,8 @@ pub(crate) async fn compile(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        // What a terminal says to the host, to end after the turns under way, is not for the children of those.
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| {

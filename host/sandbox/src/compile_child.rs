@@ -7,7 +7,10 @@ use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 
 use greenroom_core::Limits;
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, Signal, set_dumpable_behavior, set_parent_process_death_signal,
+    setrlimit,
+};
 
 use crate::check::check;
 use crate::settings::compiling_engine;
@@ -16,6 +19,8 @@ use crate::settings::compiling_engine;
 pub(crate) const EXIT_REFUSED: u8 = 2;
 /// Others come first.
 const NICENESS: i32 = 10;
+/// When memory is short, the kernel ends this process before any other.
+const OOM_SCORE: &str = "1000";
 
 /// What the parent sends before the component's bytes.
 #[derive(Debug, PartialEq)]
@@ -59,6 +64,9 @@ impl Bounds {
     /// beyond its bound kills it.
     fn apply(&self) -> io::Result<()> {
         let exactly = |value| Rlimit { current: Some(value), maximum: Some(value) };
+        // Being the first to go is a courtesy too. What is not dumpable may no longer ask for it.
+        let _ = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
+        set_parent_process_death_signal(Some(Signal::KILL))?;
         setrlimit(Resource::As, exactly(self.memory_bytes))?;
         setrlimit(
             Resource::Cpu,

@@ -1,6 +1,10 @@
 //! What may be uploaded, and what is said of everything else.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -276,6 +280,57 @@ async fn a_compiler_that_can_t_be_started_is_the_hosts_fault() {
         let engine = WasmtimeEngine::new(&small_limits(), folder.path(), settings(program)).unwrap();
         let outcome = engine.prepare(Guest::default().component()).await.map(|_| ());
         assert!(matches!(outcome, Err(PrepareError::Failed(_))), "{program}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_compiling_process_is_in_a_group_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = CompileSettings {
+        program: "/bin/sh".into(),
+        arguments: ["-c", "read -r _ _ _ _ group _ < /proc/$$/stat; echo $(($$ - group)) >&2; exit 2"]
+            .map(Into::into)
+            .into(),
+        ..compiler()
+    };
+    let engine = WasmtimeEngine::new(&small_limits(), folder.path(), settings).unwrap();
+    let outcome = engine.prepare(Guest::default().component()).await.map(|_| ());
+    assert_eq!(outcome, Err(PrepareError::Rejected("0\n".into())));
+}
+
+#[test]
+fn a_compiling_process_is_the_first_to_go_and_goes_with_its_host() {
+    // A shell is its host here; it hands on this test's pipe, which stays open.
+    let mut shell = Command::new("/bin/sh")
+        .args([
+            "-c",
+            "exec 3<&0; \"$0\" <&3 >/dev/null & echo $!; wait",
+            env!("CARGO_BIN_EXE_compile-component"),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pid = String::new();
+    BufReader::new(shell.stdout.take().unwrap()).read_line(&mut pid).unwrap();
+    let process = Path::new("/proc").join(pid.trim());
+    let bounds = [4_u64 << 30, 60, 4 << 20, 1_000].map(u64::to_le_bytes).concat();
+    let mut stdin = shell.stdin.take().unwrap();
+    stdin.write_all(&bounds).unwrap();
+    soon(|| fs::read_to_string(process.join("oom_score_adj")).unwrap() == "1000\n");
+    soon(|| fs::read_to_string(process.join("limits")).unwrap().contains("4294967296"));
+    shell.kill().unwrap();
+    shell.wait().unwrap();
+    // Nobody may have waited for it yet.
+    soon(|| fs::read_to_string(process.join("stat")).map_or(true, |stat| stat.contains(") Z ")));
+    drop(stdin);
+}
+
+fn soon(happened: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !happened() {
+        assert!(began.elapsed() < Duration::from_secs(10), "it did not happen");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
