@@ -13,12 +13,12 @@ use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 /// A longer line is logged in pieces, so that a guest that prints no newline can't fill the host's
 /// memory.
 const LINE_BYTES_MAX: usize = 8 << 10;
-/// What a guest may hand over in one write.
+/// What a guest may hand over in one write, whose lines are logged without a pause.
 const WRITE_BYTES_MAX: usize = 64 << 10;
 
 /// The output of one sandbox.
@@ -128,6 +128,9 @@ impl Pollable for Output {
 
 impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > WRITE_BYTES_MAX {
+            return Err(StreamError::trap("wrote more at once than the stream takes (see check-write)"));
+        }
         self.console.print(self.level, &bytes);
         Ok(())
     }

@@ -53,6 +53,31 @@ async fn long_lines_are_logged_in_pieces() {
 }
 
 #[tokio::test]
+async fn one_write_has_no_more_than_the_stream_takes() {
+    let items = r#"(import "wasi:cli/stdout@0.2.6" "get-stdout" (func $stdout (result i32)))
+    (import "wasi:io/streams@0.2.6" "[method]output-stream.check-write" (func $takes (param i32 i32)))
+    (import "wasi:io/streams@0.2.6" "[method]output-stream.write" (func $write (param i32 i32 i32 i32)))"#;
+    let receive = |more: u32| {
+        format!(
+            "(local.set $attempt (call $stdout))
+            (call $takes (local.get $attempt) (i32.const 200))
+            (call $write (local.get $attempt) (i32.const 0)
+              (i32.add (i32.const {more}) (i32.wrap_i64 (i64.load (i32.const 208)))) (i32.const 200))"
+        )
+    };
+    let host = Host::new(&small_limits());
+    for more in [0, 1] {
+        let guest = Guest { items, receive: &receive(more), ..Guest::default() };
+        let (mut sandbox, turn) = host.start(guest.wasi_component()).await;
+        match ask(&mut *sandbox, &turn, "x").await {
+            Ok(_) if more == 0 => {}
+            Err(Trap::Crashed(text)) if more == 1 => assert!(text.contains("check-write"), "{text}"),
+            other => panic!("{more}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_environment_is_what_the_type_was_deployed_with() {
     let items = r#"(import "wasi:cli/environment@0.2.6" "get-environment" (func $environment (param i32)))
         (import "wasi:cli/environment@0.2.6" "get-arguments" (func $arguments (param i32)))"#;
