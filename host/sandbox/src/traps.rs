@@ -130,7 +130,7 @@ fn stack_of(error: &wasmtime::Error) -> String {
 fn shown(text: &str, chars_max: usize) -> String {
     let mut shown: String =
         text.chars().take(chars_max).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if shown.len() < text.len() {
+    if text.chars().nth(chars_max).is_some() {
         shown.push('…');
     }
     shown
@@ -176,5 +176,6 @@ mod tests {
     fn what_guests_say_is_bounded_and_plain() {
         assert_eq!(shown("a\u{1b}[31m\nb", 100), "a [31m b");
         assert_eq!(shown("äöü", 2), "äö…");
+        assert_eq!(shown("a\u{85}", 2), "a ", "as long as it may be");
     }
 }
