@@ -1,8 +1,8 @@
 /* The disk under a host's database, as a test wants it: LD_PRELOADed into the real binary, where SQLite's
  * calls of libc pass through it.
  *
- *   DISK_JOURNAL=FILE      every write, truncation and sync of the database and its log is noted there, with
- *                          its bytes: enough to say what a machine could find that lost its power
+ *   DISK_JOURNAL=FILE      every write, truncation, sync and removal of the database and its log is noted there,
+ *                          with its bytes: enough to say what a machine could find that lost its power
  *   DISK_SYNCS_NOTHING=1   a sync says that it is done, and does nothing
  *   DISK_FULL=FILE         as long as FILE is there, no write has room
  *   DISK_FAULT='CALL FILE N FAULT'
@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum file { OTHER, DATABASE, LOG, DIRECTORY };
-enum call { WRITE, TRUNCATE, SYNC, FAILED_SYNC, FAILED_WRITE };
+enum call { WRITE, TRUNCATE, SYNC, FAILED_SYNC, FAILED_WRITE, REMOVE };
 
 /* What precedes the bytes of a write in the journal. */
 struct record {
@@ -37,6 +37,7 @@ static ssize_t (*real_write)(int, const void *, size_t);
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
 static int (*real_ftruncate)(int, off_t);
 static int (*real_fsync)(int);
+static int (*real_unlink)(const char *);
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int journal = -1;
@@ -51,6 +52,7 @@ __attribute__((constructor)) static void begin(void) {
     real_pwrite = (ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite64");
     real_ftruncate = (int (*)(int, off_t))dlsym(RTLD_NEXT, "ftruncate64");
     real_fsync = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+    real_unlink = (int (*)(const char *))dlsym(RTLD_NEXT, "unlink");
     const char *path = getenv("DISK_JOURNAL");
     if (path)
         journal = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -68,17 +70,19 @@ static int ends_with(const char *path, size_t length, const char *end) {
     return length >= end_length && memcmp(path + length - end_length, end, end_length) == 0;
 }
 
+static enum file file_at(const char *path, size_t length) {
+    if (ends_with(path, length, "/greenroom.db"))
+        return DATABASE;
+    if (ends_with(path, length, "/greenroom.db-wal"))
+        return LOG;
+    return ends_with(path, length, "/data") ? DIRECTORY : OTHER;
+}
+
 static enum file file_of(int fd) {
     char link[64], path[4096];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, sizeof path);
-    if (length <= 0)
-        return OTHER;
-    if (ends_with(path, (size_t)length, "/greenroom.db"))
-        return DATABASE;
-    if (ends_with(path, (size_t)length, "/greenroom.db-wal"))
-        return LOG;
-    return ends_with(path, (size_t)length, "/data") ? DIRECTORY : OTHER;
+    return length > 0 ? file_at(path, (size_t)length) : OTHER;
 }
 
 static void append(const void *bytes, size_t length) {
@@ -195,4 +199,11 @@ int fsync(int fd) {
 
 int fdatasync(int fd) {
     return fsync(fd);
+}
+
+int unlink(const char *path) {
+    int failed = real_unlink(path);
+    if (!failed)
+        note(REMOVE, file_at(path, strlen(path)), 0, NULL, 0);
+    return failed;
 }

@@ -4,7 +4,7 @@
 //! What may be found: of each file everything up to its last sync, and of the changes since then any part,
 //! down to single sectors. A sync that failed has lost what it should have written, as on Linux, where a
 //! second one would say that all is well. A file whose directory was not synced since it was made may be
-//! missing.
+//! missing, and one that was removed is gone, synced or not.
 
 use std::fs;
 use std::path::Path;
@@ -57,6 +57,7 @@ enum Call {
         before: usize,
     },
     FailedWrite,
+    Remove,
 }
 
 /// How much is found of what was not synced.
@@ -88,6 +89,7 @@ impl Journal {
                 2 => Call::Sync { before: offset },
                 3 => Call::FailedSync { before: offset },
                 4 => Call::FailedWrite,
+                5 => Call::Remove,
                 other => anyhow::bail!("{other} is no call"),
             };
             records.push(Record { call, file: small(4) });
@@ -117,6 +119,7 @@ impl Journal {
                     _ if record.file != number => {}
                     Call::Sync { before } => file.sync(*before),
                     Call::FailedSync { before } => file.pending.retain(|(at, _)| at >= before),
+                    Call::Remove => file = File::default(),
                     change => file.pending.push((index, change)),
                 }
             }
@@ -130,6 +133,7 @@ impl Journal {
 }
 
 /// One file, as far as it is on the disk.
+#[derive(Default)]
 struct File<'a> {
     durable: Vec<u8>,
     /// Changes that may not be, each with its place in the journal.
@@ -185,7 +189,11 @@ fn apply(change: &Call, file: &mut Vec<u8>, mut kept: impl FnMut(usize) -> bool)
             }
         }
         Call::Truncate { length } if kept(0) => file.resize(*length, 0),
-        Call::Truncate { .. } | Call::Sync { .. } | Call::FailedSync { .. } | Call::FailedWrite => {}
+        Call::Truncate { .. }
+        | Call::Sync { .. }
+        | Call::FailedSync { .. }
+        | Call::FailedWrite
+        | Call::Remove => {}
     }
 }
 
@@ -216,6 +224,8 @@ mod tests {
         assert_eq!(found(unlisted, Unsynced::Lost), None, "its name was not synced");
         let overtaken = vec![write(0, "abc"), write(1, "X"), sync(1, 2), sync(0, DIRECTORY)];
         assert_eq!(found(overtaken, Unsynced::Lost).as_deref(), Some("abc"), "written during the sync");
+        let removed = written().into_iter().chain([Record { call: Call::Remove, file: 2 }]).collect();
+        assert_eq!(found(removed, Unsynced::Lost), None);
         let failed = Record { call: Call::FailedSync { before: 4 }, file: 2 };
         let again = written().into_iter().chain([failed, sync(5, 2)]).collect();
         assert_eq!(found(again, Unsynced::Lost).as_deref(), Some("abc"), "a second sync brings nothing back");

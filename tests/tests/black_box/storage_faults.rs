@@ -13,10 +13,12 @@ use greenroom_tests::eventually::{SOON, eventually};
 use greenroom_tests::guests;
 use greenroom_tests::host::Host;
 use greenroom_tests::load::{self, Extent, Load, Seen};
-use greenroom_tests::script::{self, fill};
+use greenroom_tests::script::{self, fill, get};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::json;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{Connection as _, Executor as _};
 use tempfile::TempDir;
 
 use crate::crash_image::{check_database, copy_data, template};
@@ -175,6 +177,50 @@ async fn a_log_that_can_not_be_moved_is_kept() -> anyhow::Result<()> {
             watched.after_power_loss(template.path(), Unsynced::Lost, &mut random).await?;
         ensure!(journal.has_fault(), "{fault} was never met");
         judge(&seen, host).await.context(fault)?;
+    }
+    Ok(())
+}
+
+/// What was moved while something read the log was not synced. A failed sync may lose it, and another one, as SQLite
+/// would make when it closes the database, does not bring it back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_moved_in_part_is_kept_when_a_sync_fails() -> anyhow::Result<()> {
+    let template = template().await?;
+    for asked_to_stop in [true, false] {
+        let folder = copy_data(template.path())?;
+        let path = journal(&folder);
+        let path = path.to_str().context("a path in UTF-8")?;
+        let faulty = [("DISK_JOURNAL", path), ("DISK_FAULT", "sync db 1 eio")];
+        let mut host = Host::at(folder.path(), on_such_a_disk(load::settings(), &faulty)?).await?;
+        // Pages of its own, which nothing writes again.
+        script::results(&host, "a", json!([fill("kept", 400_000)])).await?;
+        let kept = script::results(&host, "a", json!([get("kept")])).await?;
+        let options = SqliteConnectOptions::new().filename(host.data().join("greenroom.db")).read_only(true);
+        let mut reader = SqliteConnection::connect_with(&options).await?;
+        reader.execute("BEGIN").await?;
+        reader.fetch_one("SELECT count(*) FROM state").await?;
+        writes_much(&host).await?;
+        reader.close().await?;
+        let status = if asked_to_stop {
+            host.terminate().await?
+        } else {
+            // Until one of them is refused.
+            while writes_much(&host).await.is_ok() {}
+            tokio::time::timeout(ENDS_WITHIN, host.ended()).await.context("it goes on")??
+        };
+        let expected = if asked_to_stop { 0 } else { EXIT_STORE_BROKEN };
+        ensure!(status.code() == Some(expected), "{status}: {}", host.log());
+
+        let journal = Journal::read(Path::new(path))?;
+        ensure!(journal.has_fault(), "no sync failed");
+        let image = copy_data(template.path())?;
+        let mut random = StdRng::seed_from_u64(1);
+        journal.lose_power(&image.path().join("data"), Unsynced::Lost, &mut random)?;
+        let mut host = Host::at(image.path(), load::settings()).await?;
+        let found = script::results(&host, "a", json!([get("kept")])).await;
+        ensure!(found.with_context(|| format!("asked to stop: {asked_to_stop}"))? == kept);
+        host.terminate().await?;
+        check_database(&host.data()).await?;
     }
     Ok(())
 }

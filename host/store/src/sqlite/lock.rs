@@ -22,10 +22,8 @@ const HOLDER_BYTES_MAX: u64 = 1_024;
 /// files of the same name.
 pub(super) struct DirectoryLock {
     file: File,
-    /// Whether the process that had it last was killed, and left a log.
+    /// Whether the process that had it last has left a log.
     log_was_in_use: bool,
-    /// Whether this process is the one that uses the log.
-    uses_log: bool,
 }
 
 impl DirectoryLock {
@@ -51,23 +49,21 @@ impl DirectoryLock {
         let _ = (&file).take(HOLDER_BYTES_MAX).read_to_string(&mut before);
         let log_was_in_use = before.lines().any(|line| line == LOG_IN_USE);
         write_holder(&mut file, log_was_in_use).map_err(failed)?;
-        Ok(DirectoryLock { file, log_was_in_use, uses_log: false })
+        Ok(DirectoryLock { file, log_was_in_use })
     }
 
-    /// Whether there must be a log: a host had the directory and was killed.
+    /// Whether there must be a log: a host had the directory and has not moved all of it.
     pub(super) fn log_was_in_use(&self) -> bool {
         self.log_was_in_use
     }
 
-    /// Notes that from here on there is a log without which the database is not whole. An orderly end takes the
-    /// note back, whether SQLite then has emptied the log or left it.
+    /// Notes that from here on there is a log without which the database is not whole.
     pub(super) fn log_is_in_use(&mut self) -> io::Result<()> {
-        self.uses_log = true;
         write_holder(&mut self.file, true)
     }
 
-    /// Notes that what a killed host left in its log belongs to no database that is here from now on.
-    pub(super) fn log_is_forgotten(&mut self) -> io::Result<()> {
+    /// Notes that the database is whole without a log, and waits until that is on disk.
+    pub(super) fn log_is_not_needed(&mut self) -> io::Result<()> {
         self.log_was_in_use = false;
         write_holder(&mut self.file, false)?;
         self.file.sync_all()
@@ -80,17 +76,6 @@ impl DirectoryLock {
         match flock(&file, FlockOperation::NonBlockingLockShared) {
             Err(Errno::WOULDBLOCK) => Err(in_use(data_dir, file)),
             _ => Ok(()),
-        }
-    }
-}
-
-impl Drop for DirectoryLock {
-    fn drop(&mut self) {
-        // When it stays, the next start insists on the log, which may be right.
-        if self.uses_log
-            && let Err(error) = write_holder(&mut self.file, false)
-        {
-            tracing::warn!(%error, "the lock file can't be written");
         }
     }
 }

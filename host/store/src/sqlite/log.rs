@@ -93,12 +93,18 @@ async fn move_log(connection: &mut SqliteConnection) -> sqlx::Result<u64> {
     Ok(moved.try_get::<i64, _>(1)?.unsigned_abs())
 }
 
-/// Says whether it was possible.
+/// The same as [`empty`], with less patience.
 async fn begin_anew(connection: &mut SqliteConnection, busy_timeout: Duration) -> sqlx::Result<bool> {
     set_patience(connection, PATIENCE_MS).await?;
-    let moved = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await;
+    let emptied = empty(connection).await;
     set_patience(connection, u64::try_from(busy_timeout.as_millis()).unwrap_or(u64::MAX)).await?;
-    Ok(moved?.try_get::<i64, _>(0)? == 0)
+    emptied
+}
+
+/// Moves all of the log and empties it, and says whether those who read let it.
+pub(super) async fn empty(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    let moved = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await?;
+    Ok(moved.try_get::<i64, _>(0)? == 0)
 }
 
 async fn set_patience(connection: &mut SqliteConnection, ms: u64) -> sqlx::Result<()> {

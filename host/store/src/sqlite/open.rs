@@ -76,7 +76,7 @@ pub enum OpenError {
     },
     /// The write-ahead log that belongs to the database is gone.
     #[error(
-        "{path} is missing, and the host that used it was killed, so that its last turns are in that file; put it back beside the database, or restore a backup (or remove {lock} to go on without those turns)"
+        "{path} is missing, and the host that used it was killed or failed, so that its last turns are in that file; put it back beside the database, or restore a backup (or remove {lock} to go on without those turns)"
     )]
     LogMissing {
         /// Where the log should be.

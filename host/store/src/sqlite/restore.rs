@@ -93,7 +93,7 @@ pub async fn restore(source: impl Read, data_dir: &Path) -> Result<Whole, Restor
     })?;
     // Before there is a database: a start would miss the log of the one that was here.
     let note = data_dir.join(LOCK_FILE);
-    lock.log_is_forgotten().map_err(|source| RestoreError::Write { path: note, source })?;
+    lock.log_is_not_needed().map_err(|source| RestoreError::Write { path: note, source })?;
     let database = data_dir.join(DATABASE_FILE);
     fs::rename(&partial, &database).map_err(|source| RestoreError::Write { path: database, source })?;
     made.keep();

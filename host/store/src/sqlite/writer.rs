@@ -2,7 +2,12 @@
 //!
 //! Work runs in a task of its own: it ends in a commit or a rollback even when nobody waits for it
 //! any more, and the directory stays locked until then.
+//!
+//! SQLite moves the log into the database when its last connection is closed, and then deletes it: after a failed
+//! sync that would be the second attempt, which succeeds whatever the first has lost. So the connection is closed
+//! when all of the log was moved, and otherwise left to the end of the process.
 
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -15,7 +20,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::SqliteStore;
 use super::failure::{self, Health};
 use super::lock::DirectoryLock;
-use super::log::LogKeeper;
+use super::log::{self, LogKeeper};
 
 /// Holds the writing connection.
 pub(super) struct Writer {
@@ -28,9 +33,9 @@ struct Shared {
     open: Arc<Mutex<Option<Open>>>,
 }
 
-/// Fields drop in this order: the connection before the lock.
 struct Open {
-    connection: SqliteConnection,
+    /// Never closed by being dropped.
+    connection: ManuallyDrop<SqliteConnection>,
     log: LogKeeper,
     lock: DirectoryLock,
 }
@@ -48,26 +53,40 @@ impl Writer {
         Writer {
             shared: Arc::new(Shared {
                 health,
-                open: Arc::new(Mutex::new(Some(Open { connection, log, lock }))),
+                open: Arc::new(Mutex::new(Some(Open {
+                    connection: ManuallyDrop::new(connection),
+                    log,
+                    lock,
+                }))),
             }),
         }
     }
 
-    /// Moves the log into the database, closes the connection, and gives up the directory.
+    /// Moves the log into the database, closes the connection, and gives up the directory. A log that can't be
+    /// moved is left to the next start, which insists on it.
     pub(super) async fn close(&self) {
-        let Some(Open { mut connection, lock, .. }) = self.shared.open.lock().await.take() else {
+        let Some(Open { mut connection, mut lock, .. }) = self.shared.open.lock().await.take() else {
             return;
         };
         FailPoint::StoreClosing.reach();
-        if self.shared.health.check().is_ok()
-            && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await
-        {
-            tracing::warn!(%error, "the log was not moved into the database; the next start does it");
+        if self.shared.health.check().is_err() {
+            return;
         }
-        if let Err(error) = connection.close().await {
+        match log::empty(&mut connection).await {
+            Ok(true) => {}
+            Ok(false) => {
+                return tracing::warn!("something reads the log; the next start moves it");
+            }
+            Err(error) => {
+                return tracing::warn!(%error, "the log was not moved into the database; the next start does it");
+            }
+        }
+        if let Err(error) = lock.log_is_not_needed() {
+            return tracing::warn!(%error, "the lock file can't be written; the log stays");
+        }
+        if let Err(error) = ManuallyDrop::into_inner(connection).close().await {
             tracing::warn!(%error, "the writing connection did not close cleanly");
         }
-        drop(lock);
     }
 }
 

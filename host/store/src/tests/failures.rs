@@ -13,7 +13,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, Executor as _};
 
 use super::open;
-use crate::{CommitFault, ModelStore, SqliteOptions, SqliteStore};
+use crate::{CommitFault, ModelStore, OpenError, SqliteOptions, SqliteStore};
 
 fn task(id: &str) -> Address {
     Address::parse("task", id).unwrap()
@@ -114,6 +114,59 @@ async fn damage_met_while_running_stops_the_store() {
     assert_eq!(Some(store.commit(&[write("a", 10)]).await.unwrap_err()), met);
     assert_eq!(Some(store.commit(&[]).await.unwrap_err()), met);
     store.close().await;
+}
+
+/// Asserts that there is a log with something in it, and that no start goes on without it.
+async fn assert_log_is_needed(directory: &Path) {
+    let (log, aside) = (directory.join("greenroom.db-wal"), directory.join("aside"));
+    assert!(log_bytes(directory) > 0);
+    fs::rename(&log, &aside).unwrap();
+    let error = SqliteStore::open(directory, &SqliteOptions::default()).await.err().expect("it was opened");
+    assert!(matches!(error, OpenError::LogMissing { .. }), "{error}");
+    fs::rename(&aside, &log).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_broke_keeps_its_log_however_it_ends() {
+    /// Within this, SQLite has closed a connection that was dropped.
+    const CLOSED: Duration = Duration::from_millis(300);
+    for closed in [true, false] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path()).await;
+        store.commit(&[write("a", 10)]).await.unwrap();
+        let changed = "UPDATE state SET value = x'00'";
+        let other = SqliteConnectOptions::new().filename(directory.path().join("greenroom.db"));
+        let mut other = SqliteConnection::connect_with(&other).await.unwrap();
+        other.execute(changed).await.unwrap();
+        other.close().await.unwrap();
+        let met = store.load(&task("a"), u64::MAX).await;
+        assert!(matches!(met, Err(StoreError::Broken(_))), "{met:?}");
+        if closed {
+            store.close().await;
+        } else {
+            drop(store);
+            tokio::time::sleep(CLOSED).await;
+        }
+        assert_log_is_needed(directory.path()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_something_reads_is_left_to_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let impatient = SqliteOptions { busy_timeout: Duration::from_millis(20), ..SqliteOptions::default() };
+    let store = open_with(directory.path(), impatient).await;
+    store.commit(&[write("a", 10)]).await.unwrap();
+    let other = SqliteConnectOptions::new().filename(directory.path().join("greenroom.db")).read_only(true);
+    let mut other = SqliteConnection::connect_with(&other).await.unwrap();
+    other.execute("BEGIN").await.unwrap();
+    other.fetch_one("SELECT count(*) FROM state").await.unwrap();
+    store.commit(&[write("b", 10)]).await.unwrap();
+    store.close().await;
+    other.close().await.unwrap();
+    assert_log_is_needed(directory.path()).await;
+    let store = open(directory.path()).await;
+    assert_eq!(store.summary(&task("b")).await.unwrap().state_keys, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
