@@ -15,6 +15,8 @@ use super::{backup, connect, failure, inspect};
 
 pub(super) const DATABASE_FILE: &str = "greenroom.db";
 pub(super) const LOG_FILE: &str = "greenroom.db-wal";
+/// What SQLite undoes the making of a database by, until that has a log.
+pub(super) const JOURNAL_FILE: &str = "greenroom.db-journal";
 
 /// How a [`SqliteStore`](super::SqliteStore) is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]

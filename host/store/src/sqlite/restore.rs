@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::inspect;
 use super::lock::{DirectoryLock, LOCK_FILE};
-use super::open::{self, DATABASE_FILE, LOG_FILE, OpenError, SqliteOptions};
+use super::open::{self, DATABASE_FILE, JOURNAL_FILE, LOG_FILE, OpenError, SqliteOptions};
 use crate::sealed::{NotABackup, Unsealing, Whole};
 
 /// The database until it is known to be whole.
@@ -94,6 +94,7 @@ pub async fn restore(source: impl Read, data_dir: &Path) -> Result<Whole, Restor
     // Before there is a database: a start would miss the log of the one that was here.
     let note = data_dir.join(LOCK_FILE);
     lock.log_is_not_needed().map_err(|source| RestoreError::Write { path: note, source })?;
+    remove_journal(data_dir)?;
     let database = data_dir.join(DATABASE_FILE);
     fs::rename(&partial, &database).map_err(|source| RestoreError::Write { path: database, source })?;
     made.keep();
@@ -109,6 +110,17 @@ fn has_data(data_dir: &Path) -> Result<bool, RestoreError> {
         }
     }
     Ok(false)
+}
+
+/// Removes what a first start left that was killed while it made the database, as SQLite does where the database is
+/// empty. Beside another database it would be an order to make that empty again.
+fn remove_journal(data_dir: &Path) -> Result<(), RestoreError> {
+    let path = data_dir.join(JOURNAL_FILE);
+    match fs::remove_file(&path) {
+        Ok(()) => open::sync_directory(data_dir).map_err(RestoreError::Directory),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(RestoreError::Write { path, source }),
+    }
 }
 
 /// Writes what is before the seal of `source` to the file `path`, and waits until it is on disk.

@@ -280,6 +280,31 @@ async fn a_backup_is_restored_where_a_host_was_killed_and_its_files_were_moved_a
     assert!(open(killed.path()).await.state_value(&task("a"), "key").await.unwrap().is_some());
 }
 
+/// The journal of a transaction that began with no page: its head fills a sector, and no page follows.
+fn journal_of_a_first_start() -> Vec<u8> {
+    const SECTOR: u32 = 512;
+    const PAGE: u32 = 4_096;
+    let (pages_saved, nonce, pages_before) = (0_u32, 7_u32, 0_u32);
+    let mut head = vec![0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7];
+    for number in [pages_saved, nonce, pages_before, SECTOR, PAGE] {
+        head.extend(number.to_be_bytes());
+    }
+    head.resize(SECTOR as usize, 0);
+    head
+}
+
+#[tokio::test]
+async fn a_backup_is_restored_where_a_first_start_was_killed() {
+    let (directory, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(directory.path()).await;
+    store.commit(&[write("a", "one")]).await.unwrap();
+    let backup = backup_of(&store).await;
+    fs::write(killed.path().join("greenroom.db"), "").unwrap();
+    fs::write(killed.path().join("greenroom.db-journal"), journal_of_a_first_start()).unwrap();
+    restore(&backup[..], killed.path()).await.unwrap();
+    assert!(open(killed.path()).await.state_value(&task("a"), "key").await.unwrap().is_some());
+}
+
 #[tokio::test]
 async fn a_directory_that_no_host_uses_is_backed_up_as_it_is() {
     let root = tempfile::tempdir().unwrap();
