@@ -254,6 +254,7 @@ impl DirectoryBackup {
             return Err(OpenError::Directory { path: database, source });
         }
         let lock = DirectoryLock::take(data_dir)?;
+        remove_leftovers(data_dir)?;
         open::check_log(data_dir, &lock)?;
         inspect::inspect(&database, options, true).await?;
         let copy = Source::new(data_dir, options).copy().await.map_err(|error| match error {

@@ -96,12 +96,20 @@ async fn a_copy_leaves_no_file_whether_it_was_read_or_not() {
     store.close().await;
 
     // A process that ended in the middle of one.
-    for name in ["greenroom.backup-3", "greenroom.backup-3-journal"] {
-        fs::write(directory.path().join(name), "half").unwrap();
-    }
-    let store = open(directory.path()).await;
-    assert!(names().iter().all(|path| !path.to_string_lossy().contains("backup")), "{:?}", names());
-    store.close().await;
+    let leave_behind = || {
+        for name in ["greenroom.backup-0", "greenroom.backup-0-journal"] {
+            fs::write(directory.path().join(name), "half").unwrap();
+        }
+    };
+    let is_clean = || names().iter().all(|path| !path.to_string_lossy().contains("backup"));
+    leave_behind();
+    open(directory.path()).await.close().await;
+    assert!(is_clean(), "{:?}", names());
+    leave_behind();
+    let options = SqliteOptions::default();
+    let mut backup = DirectoryBackup::begin(directory.path(), &options).await.unwrap();
+    assert!(is_clean(), "{:?}", names());
+    read_all(&mut backup).await;
 }
 
 /// Every commit writes one number to both actors, so a copy in which they differ is of no one moment.
