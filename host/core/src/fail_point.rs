@@ -108,6 +108,8 @@ fail_points! {
     DrainEmptied = "drain::emptied",
     /// All is committed, and the log not moved into the database.
     StoreClosing = "store::closing",
+    /// The log was moved and deleted, and the directory is still locked.
+    StoreClosed = "store::closed",
     /// The database is open, and its schema not brought up to date.
     SchemaOld = "schema::old",
     /// The schema was brought up to date.

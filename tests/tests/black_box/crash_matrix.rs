@@ -54,7 +54,7 @@ fn way(point: FailPoint) -> (Way, u64) {
     use FailPoint as P;
     match point {
         P::SchemaOld | P::SchemaNew => (Way::Start, 1),
-        P::DrainBegun | P::DrainEmptied | P::StoreClosing => (Way::Stop, 1),
+        P::DrainBegun | P::DrainEmptied | P::StoreClosing | P::StoreClosed => (Way::Stop, 1),
         P::UploadCompiled | P::UploadCached | P::UploadPrepared | P::UploadWritten | P::UploadStored => {
             (Way::Deployments, 3)
         }

@@ -1,9 +1,10 @@
 //! One host to a data directory. The lock is the kernel's (`flock`), so it ends with the process
-//! that holds it, however that ends; what stands in the file only tells people who holds it.
+//! that holds it, however that ends; what stands in the file tells people who holds it, and the next start
+//! whether there must be a log.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use greenroom_core::{Clock as _, SystemClock};
@@ -31,7 +32,7 @@ impl DirectoryLock {
     pub(super) fn take(data_dir: &Path) -> Result<Self, OpenError> {
         let path = data_dir.join(LOCK_FILE);
         let failed = |source: io::Error| OpenError::Directory { path: path.clone(), source };
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
@@ -48,7 +49,7 @@ impl DirectoryLock {
         // What can't be read says nothing.
         let _ = (&file).take(HOLDER_BYTES_MAX).read_to_string(&mut before);
         let log_was_in_use = before.lines().any(|line| line == LOG_IN_USE);
-        write_holder(&mut file, log_was_in_use).map_err(failed)?;
+        write_holder(&file, log_was_in_use).map_err(failed)?;
         Ok(DirectoryLock { file, log_was_in_use })
     }
 
@@ -58,14 +59,15 @@ impl DirectoryLock {
     }
 
     /// Notes that from here on there is a log without which the database is not whole.
-    pub(super) fn log_is_in_use(&mut self) -> io::Result<()> {
-        write_holder(&mut self.file, true)
+    pub(super) fn log_is_in_use(&self) -> io::Result<()> {
+        write_holder(&self.file, true)?;
+        self.file.sync_all()
     }
 
-    /// Notes that the database is whole without a log, and waits until that is on disk.
-    pub(super) fn log_is_not_needed(&mut self) -> io::Result<()> {
-        self.log_was_in_use = false;
-        write_holder(&mut self.file, false)?;
+    /// Notes that the database is whole without a log. To be done before the log goes: whoever comes next would
+    /// miss it.
+    pub(super) fn log_is_not_needed(&self) -> io::Result<()> {
+        write_holder(&self.file, false)?;
         self.file.sync_all()
     }
 
@@ -87,13 +89,14 @@ fn in_use(data_dir: &Path, file: File) -> OpenError {
     OpenError::InUse { path: data_dir.into(), holder: described(&holder) }
 }
 
-/// In one write, so that whoever reads it finds all of it.
-fn write_holder(file: &mut File, log_in_use: bool) -> io::Result<()> {
+/// In one write, so that neither who reads it meanwhile nor an end of the process finds a part of it. What is left
+/// of a longer text before goes later, and comes after all that counts.
+fn write_holder(file: &File, log_in_use: bool) -> io::Result<()> {
     let (pid, started) = (std::process::id(), SystemClock::default().now().unix_ms());
     let log = if log_in_use { LOG_IN_USE } else { "" };
-    file.set_len(0)?;
-    file.rewind()?;
-    write!(file, "pid {pid}\nstarted_unix_ms {started}\n{log}\n")
+    let text = format!("pid {pid}\nstarted_unix_ms {started}\n{log}\n");
+    file.write_all_at(text.as_bytes(), 0)?;
+    file.set_len(text.len() as u64)
 }
 
 fn described(holder: &str) -> String {
@@ -101,5 +104,40 @@ fn described(holder: &str) -> String {
     match words[..] {
         ["pid", pid, "started_unix_ms", started, ..] => format!("process {pid}, started_unix_ms {started}"),
         _ => "a process that has not yet written its id".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::{fs, thread};
+
+    use super::*;
+
+    #[test]
+    fn the_note_about_the_log_is_there_whenever_one_looks() {
+        const WRITES: usize = 2_000;
+        let directory = tempfile::tempdir().unwrap();
+        let lock = DirectoryLock::take(directory.path()).unwrap();
+        lock.log_is_in_use().unwrap();
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let looks = scope.spawn(|| {
+                let text = || fs::read_to_string(directory.path().join(LOCK_FILE)).unwrap();
+                let mut missed = None;
+                while !over.load(Ordering::Relaxed) {
+                    missed = missed.or(Some(text()).filter(|text| !text.contains(LOG_IN_USE)));
+                }
+                missed
+            });
+            for _ in 0..WRITES {
+                write_holder(&lock.file, true).unwrap();
+            }
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(looks.join().unwrap(), None);
+        });
+        assert!(lock.log_is_not_needed().is_ok());
+        drop(lock);
+        assert!(!DirectoryLock::take(directory.path()).unwrap().log_was_in_use());
     }
 }

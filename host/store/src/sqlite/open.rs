@@ -174,7 +174,7 @@ pub(super) struct Opened {
 /// Opens `data_dir`, which is made, for its owner only, when it is not there.
 pub(super) async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> {
     make_directory(data_dir)?;
-    let mut lock = DirectoryLock::take(data_dir)?;
+    let lock = DirectoryLock::take(data_dir)?;
     backup::remove_leftovers(data_dir)?;
     let file = data_dir.join(DATABASE_FILE);
     let size = bytes_of(&file)?;

@@ -73,7 +73,7 @@ pub async fn restore(source: impl Read, data_dir: &Path) -> Result<Whole, Restor
     }
     let mut made = Made::of(data_dir);
     open::make_directory(data_dir).map_err(RestoreError::Directory)?;
-    let mut lock = DirectoryLock::take(data_dir).map_err(RestoreError::Directory)?;
+    let lock = DirectoryLock::take(data_dir).map_err(RestoreError::Directory)?;
     // A host may have come and gone.
     if has_data(data_dir)? {
         return Err(RestoreError::HasData { path: data_dir.into() });

@@ -65,7 +65,7 @@ impl Writer {
     /// Moves the log into the database, closes the connection, and gives up the directory. A log that can't be
     /// moved is left to the next start, which insists on it.
     pub(super) async fn close(&self) {
-        let Some(Open { mut connection, mut lock, .. }) = self.shared.open.lock().await.take() else {
+        let Some(Open { mut connection, lock, .. }) = self.shared.open.lock().await.take() else {
             return;
         };
         FailPoint::StoreClosing.reach();
@@ -87,6 +87,7 @@ impl Writer {
         if let Err(error) = ManuallyDrop::into_inner(connection).close().await {
             tracing::warn!(%error, "the writing connection did not close cleanly");
         }
+        FailPoint::StoreClosed.reach();
     }
 }
 
