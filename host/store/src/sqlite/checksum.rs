@@ -33,6 +33,7 @@ impl Checksum {
         Parts::of(&stored.to).message(&stored.message).moment(stored.due_at).moment(stored.sent_at).sum()
     }
 
+    /// Without `attempt` and `wake_at`, like that of mail.
     pub(super) fn of_reminder(owner: &Address, reminder: &Reminder) -> Self {
         let (schedule, payload) = (&reminder.schedule, &reminder.payload);
         Parts::of(owner)
@@ -46,8 +47,6 @@ impl Checksum {
             .moment(reminder.due_at)
             .number(reminder.fired.into())
             .bytes(reminder.firing_id.as_bytes())
-            .number(reminder.attempt.into())
-            .moment(reminder.wake_at)
             .sum()
     }
 

@@ -44,8 +44,8 @@ async fn statements_search_and_do_not_scan() {
         query::ACTORS,
         query::DUE,
         query::NEXT_DUE,
-        query::LATE_MAIL_RETRIES,
-        query::LATE_REMINDER_RETRIES,
+        query::BOUND_MAIL_RETRIES,
+        query::BOUND_REMINDER_RETRIES,
         query::COMPONENT,
         query::IDEMPOTENCY,
         query::FORGET_IDEMPOTENCY,
@@ -86,7 +86,7 @@ async fn statements_search_and_do_not_scan() {
     }
 
     for (text, index) in
-        [(query::LATE_MAIL_RETRIES, "mailbox_retry"), (query::LATE_REMINDER_RETRIES, "reminder_retry")]
+        [(query::BOUND_MAIL_RETRIES, "mailbox_retry"), (query::BOUND_REMINDER_RETRIES, "reminder_retry")]
     {
         let plan = plan(&mut connection, text).await;
         assert!(plan.contains(&format!("{index} (actor_type=? AND wake_at>?)")), "{text}\n{plan}");

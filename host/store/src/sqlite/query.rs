@@ -106,16 +106,17 @@ pub(super) const LATEST_MESSAGE_ID: &str = "SELECT max(id) FROM ( \
      UNION ALL \
      SELECT max(message_id) FROM dead_letter)";
 
-/// Messages to actors of the type `?1` whose next delivery waits until later than `?2`, and than they are due.
-pub(super) const LATE_MAIL_RETRIES: &str = "SELECT actor_id, due_at, message_id, attempt FROM mailbox \
-     WHERE actor_type = ?1 AND attempt > 1 AND wake_at > ?2 AND wake_at > due_at LIMIT ?3";
+/// Lets messages to actors of the type `?1` whose next delivery waits until later than `?2`, and than they are due,
+/// wait no longer; `?3` at most. What else a row says stays where it is, however large.
+pub(super) const BOUND_MAIL_RETRIES: &str = "UPDATE mailbox SET wake_at = max(due_at, ?2) \
+     WHERE (actor_type, actor_id, due_at, message_id) IN \
+     (SELECT actor_type, actor_id, due_at, message_id FROM mailbox \
+     WHERE actor_type = ?1 AND attempt > 1 AND wake_at > ?2 AND wake_at > due_at LIMIT ?3)";
 
-/// Reminders of actors of the type `?1` of which the same is true.
-pub(super) const LATE_REMINDER_RETRIES: &str = concat!(
-    "SELECT actor_id, ",
-    reminder_columns!(),
-    " FROM reminder WHERE actor_type = ?1 AND attempt > 1 AND wake_at > ?2 AND wake_at > due_at LIMIT ?3"
-);
+/// The same for reminders of such actors.
+pub(super) const BOUND_REMINDER_RETRIES: &str = "UPDATE reminder SET wake_at = max(due_at, ?2) \
+     WHERE (actor_type, actor_id, name) IN (SELECT actor_type, actor_id, name FROM reminder \
+     WHERE actor_type = ?1 AND attempt > 1 AND wake_at > ?2 AND wake_at > due_at LIMIT ?3)";
 
 pub(super) const ACTOR_TYPES: &str = "SELECT actor_type, active_version, previous_version, settings, number, digest, size_bytes, \
      imports, deployed_at FROM component_version JOIN actor_type ON name = actor_type \

@@ -162,8 +162,6 @@ async fn a_value_that_is_not_what_was_written_is_never_answered() {
         ("reminder", "due_at = 61"),
         ("reminder", "fired = 2"),
         ("reminder", "firing_id = zeroblob(16)"),
-        ("reminder", "attempt = 1"),
-        ("reminder", "wake_at = 61"),
         ("dead_letter", "actor_id = 'two'"),
         ("dead_letter", "body = x'00'"),
         ("dead_letter", "attempt = 2"),

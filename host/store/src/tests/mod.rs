@@ -30,3 +30,4 @@ mod equivalence;
 mod failures;
 mod mailbox;
 mod opening;
+mod retries;
