@@ -65,13 +65,7 @@ impl Methods {
     /// # Errors
     /// Why it can't be deployed, for whoever uploaded it.
     pub(crate) fn of(component: &Component, engine: &Engine, docs: &Docs) -> Result<Self, String> {
-        let functions = exported(component, engine);
-        if functions.len() > METHODS_MAX {
-            return Err(format!(
-                "the component exports {} functions, beyond the bound of {METHODS_MAX}",
-                functions.len()
-            ));
-        }
+        let functions = exported(component, engine)?;
         let names = names_of(&functions)?;
         let mut shapes = Shapes::default();
         let mut list = Vec::with_capacity(functions.len());
@@ -158,13 +152,24 @@ impl Signature {
     }
 }
 
-fn exported(component: &Component, engine: &Engine) -> Vec<Exported> {
-    let mut functions = Vec::new();
+/// The functions that are methods. No more are gathered than there may be: an interface can be exported many times.
+fn exported(component: &Component, engine: &Engine) -> Result<Vec<Exported>, String> {
+    let mut functions: Vec<Exported> = Vec::new();
+    let mut add = |function: Exported| {
+        let parameters: Vec<&str> = function.ty.params().map(|(name, _)| name).collect();
+        if !is_left_by_tool(function.interface.as_deref(), &function.name, &parameters) {
+            functions.push(function);
+        }
+        if functions.len() > METHODS_MAX {
+            return Err(format!("the component exports more functions than the bound of {METHODS_MAX}"));
+        }
+        Ok(())
+    };
     for (outer, item) in component.component_type().exports(engine) {
         match item.ty {
             ComponentItem::ComponentFunc(ty) => {
                 if let Some(export) = component.get_export_index(None, outer) {
-                    functions.push(Exported { interface: None, name: outer.to_owned(), ty, export });
+                    add(Exported { interface: None, name: outer.to_owned(), ty, export })?;
                 }
             }
             ComponentItem::ComponentInstance(instance) if is_own_interface(outer) => {
@@ -172,22 +177,13 @@ fn exported(component: &Component, engine: &Engine) -> Vec<Exported> {
                 for (name, item) in instance.exports(engine) {
                     let ComponentItem::ComponentFunc(ty) = item.ty else { continue };
                     let Some(export) = component.get_export_index(Some(&interface), name) else { continue };
-                    functions.push(Exported {
-                        interface: Some(outer.to_owned()),
-                        name: name.to_owned(),
-                        ty,
-                        export,
-                    });
+                    add(Exported { interface: Some(outer.to_owned()), name: name.to_owned(), ty, export })?;
                 }
             }
             _ => {}
         }
     }
-    functions.retain(|Exported { interface, name, ty, .. }| {
-        let parameters: Vec<&str> = ty.params().map(|(name, _)| name).collect();
-        !is_left_by_tool(interface.as_deref(), name, &parameters)
-    });
-    functions
+    Ok(functions)
 }
 
 /// A name for each function: its own; where several have that, its own behind that of its interface;

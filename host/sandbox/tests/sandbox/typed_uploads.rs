@@ -92,6 +92,29 @@ async fn functions_that_take_or_give_no_values_are_refused() {
 }
 
 #[tokio::test]
+async fn more_functions_than_methods_may_be_are_refused() {
+    let host = Host::new(&small_limits());
+    let of = |count: usize| {
+        let exports = (0..count).fold(String::new(), |mut text, n| {
+            let _ = write!(text, "(export \"f{n}\" (func $f))");
+            text
+        });
+        let text = format!(
+            r#"(component
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i "f")))
+            (instance $many {exports})
+            (export "one" (instance $many)) (export "two" (instance $many)))"#
+        );
+        wat::parse_str(text).unwrap().into()
+    };
+    assert_eq!(host.prepare(of(500)).await.describe().methods.len(), 1_000);
+    let text = host.rejects(of(501)).await;
+    assert_eq!(text, "the component exports more functions than the bound of 1000");
+}
+
+#[tokio::test]
 async fn behavior_and_lifecycle_exclude_each_other() {
     let core = r#"(module
         (memory (export "memory") 1)
