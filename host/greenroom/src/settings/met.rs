@@ -212,7 +212,7 @@ const FIXED: &[Fixed] = &[
     fixed(
         "sandbox/src/typed/room.rs",
         "VALUES_UNDER_WAY_MAX",
-        "Values in the arguments of all typed calls under way.",
+        "Values in the arguments of all typed calls under way; those of one component have three quarters at most.",
         "503 `overloaded`",
     ),
     fixed(
@@ -225,7 +225,7 @@ const FIXED: &[Fixed] = &[
     fixed(
         "sandbox/src/structure.rs",
         "CORE_INSTANCES_MAX",
-        "Core instances of a component.",
+        "Core instances of a component, as often as its parts are instantiated.",
         "422 `component-rejected`",
     ),
     fixed(
@@ -251,6 +251,12 @@ const FIXED: &[Fixed] = &[
         "NAMES_BYTES_MAX",
         "Bytes of the names in them.",
         "422 `component-rejected`",
+    ),
+    fixed(
+        "sandbox/src/typed/docs.rs",
+        "TEXT_BYTES_MAX",
+        "Bytes of what a component says of one of its methods.",
+        "the rest is left out",
     ),
     fixed(
         "runtime/src/shortened.rs",
