@@ -29,7 +29,7 @@ pub(super) struct Remembered<'a> {
     pub(super) position: u32,
 }
 
-/// Changes by row. Rows of one actor are neighbours here as they are in the tables.
+/// Changes by row. Rows of one actor are neighbours here as they are in the indexes.
 #[derive(Debug, Default)]
 pub(super) struct Changes<'a> {
     pub(super) purges: BTreeSet<&'a Address>,

@@ -30,6 +30,8 @@ mod writer;
 
 #[cfg(test)]
 mod plan_tests;
+#[cfg(test)]
+mod read_tests;
 
 use std::path::Path;
 use std::sync::Arc;

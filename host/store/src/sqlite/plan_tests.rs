@@ -62,18 +62,18 @@ async fn statements_search_and_do_not_scan() {
     let page = plan(&mut connection, query::MAIL).await;
     assert!(page.contains("actor_id=? AND (due_at,message_id)>(?,?)"), "{page}");
 
-    let whole_key = "PRIMARY KEY (actor_type=? AND actor_id=? AND due_at=? AND message_id=?)";
+    let whole_key = "sqlite_autoindex_mailbox_1 (actor_type=? AND actor_id=? AND due_at=? AND message_id=?)";
     for (shape, search) in [
         (&commit::DELETE_MAIL, whole_key),
         (&commit::RETRY_MAIL, whole_key),
-        (&commit::DELETE_STATE, "PRIMARY KEY (actor_type=? AND actor_id=? AND key=?)"),
-        (&commit::DELETE_REMINDER, "PRIMARY KEY (actor_type=? AND actor_id=? AND name=?)"),
+        (&commit::DELETE_STATE, "sqlite_autoindex_state_1 (actor_type=? AND actor_id=? AND key=?)"),
+        (&commit::DELETE_REMINDER, "sqlite_autoindex_reminder_1 (actor_type=? AND actor_id=? AND name=?)"),
         (&commit::DELETE_DEAD_LETTER, "sqlite_autoindex_dead_letter_1 (message_id=?)"),
         (&commit::PUT_IDEMPOTENCY, "COVERING INDEX idempotency_number (actor_type=? AND actor_id=?)"),
         (&commit::TRIM_IDEMPOTENCY, "idempotency_number (actor_type=? AND actor_id=? AND number<?)"),
-        (&commit::PURGE[0], "PRIMARY KEY (actor_type=? AND actor_id=?)"),
-        (&commit::PURGE[1], "PRIMARY KEY (actor_type=? AND actor_id=?)"),
-        (&commit::PURGE[2], "PRIMARY KEY (actor_type=? AND actor_id=?)"),
+        (&commit::PURGE[0], "INDEX sqlite_autoindex_state_1 (actor_type=? AND actor_id=?)"),
+        (&commit::PURGE[1], "INDEX sqlite_autoindex_mailbox_1 (actor_type=? AND actor_id=?)"),
+        (&commit::PURGE[2], "INDEX reminder_actor (actor_type=? AND actor_id=?)"),
         (&commit::PURGE[3], "INDEX idempotency_number (actor_type=? AND actor_id=?)"),
         (&commit::PURGE[4], "INDEX dead_letter_actor (actor_type=? AND actor_id=?)"),
     ] {
@@ -91,6 +91,11 @@ async fn statements_search_and_do_not_scan() {
         let plan = plan(&mut connection, text).await;
         assert!(plan.contains(&format!("{index} (actor_type=? AND wake_at>?)")), "{text}\n{plan}");
     }
+
+    // Whether an actor has an earlier moment is seen without its other reminders.
+    let plan_of_due = plan(&mut connection, query::DUE).await;
+    let earlier = "COVERING INDEX reminder_actor (actor_type=? AND actor_id=? AND wake_at<?)";
+    assert!(plan_of_due.contains(earlier), "{plan_of_due}");
 
     // The one search of everything reads indexes only, never the bodies of messages.
     let plan = plan(&mut connection, query::LATEST_MESSAGE_ID).await;

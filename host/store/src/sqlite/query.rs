@@ -1,5 +1,6 @@
 //! Texts of every read, and of changes that are not part of a turn. Each is one statement, and each
-//! finds its rows through an index; the unit test beside this asks SQLite whether that is so.
+//! finds its rows through an index, and reads no more of a large row than it answers; the unit tests beside this ask
+//! SQLite whether that is so (`plan_tests`) and count (`read_tests`).
 
 use super::rows::{mail_columns, reminder_columns};
 
@@ -109,13 +110,12 @@ pub(super) const LATEST_MESSAGE_ID: &str = "SELECT max(id) FROM ( \
 /// Lets messages to actors of the type `?1` whose next delivery waits until later than `?2`, and than they are due,
 /// wait no longer; `?3` at most. What else a row says stays where it is, however large.
 pub(super) const BOUND_MAIL_RETRIES: &str = "UPDATE mailbox SET wake_at = max(due_at, ?2) \
-     WHERE (actor_type, actor_id, due_at, message_id) IN \
-     (SELECT actor_type, actor_id, due_at, message_id FROM mailbox \
+     WHERE rowid IN (SELECT rowid FROM mailbox \
      WHERE actor_type = ?1 AND attempt > 1 AND wake_at > ?2 AND wake_at > due_at LIMIT ?3)";
 
 /// The same for reminders of such actors.
 pub(super) const BOUND_REMINDER_RETRIES: &str = "UPDATE reminder SET wake_at = max(due_at, ?2) \
-     WHERE (actor_type, actor_id, name) IN (SELECT actor_type, actor_id, name FROM reminder \
+     WHERE rowid IN (SELECT rowid FROM reminder \
      WHERE actor_type = ?1 AND attempt > 1 AND wake_at > ?2 AND wake_at > due_at LIMIT ?3)";
 
 pub(super) const ACTOR_TYPES: &str = "SELECT actor_type, active_version, previous_version, settings, number, digest, size_bytes, \

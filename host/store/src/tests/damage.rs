@@ -99,7 +99,7 @@ async fn a_table_whose_definition_is_no_text_is_refused() {
 }
 
 /// A store with a row of every kind.
-async fn filled(directory: &Path) {
+pub(super) async fn filled(directory: &Path) {
     let store = open(directory).await;
     let one = samples::task("one");
     let (info, bytes) = samples::component("component");

@@ -11,7 +11,8 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 
-use super::open;
+use super::{damage, open};
+use crate::contract::samples;
 use crate::{OpenError, SqliteOptions, SqliteStore};
 
 const DATABASE: &str = "greenroom.db";
@@ -128,7 +129,17 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     change(directory.path(), row).await;
     let error = refused_untouched(directory.path()).await;
     assert!(matches!(error, OpenError::NewerSchema { found: 9001, .. }), "{error}");
-    assert!(error.to_string().contains("9001") && error.to_string().contains("up to 6;"), "{error}");
+    assert!(error.to_string().contains("9001") && error.to_string().contains("up to 7;"), "{error}");
+}
+
+/// A new database with the schema that this version had.
+async fn of_schema(version: i64, directory: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(directory.join(DATABASE)).create_if_missing(true);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    let all: Migrator = sqlx::migrate!();
+    let known = all.iter().filter(|known| known.version <= version).cloned().collect();
+    Migrator::with_migrations(known).run(&mut connection).await.unwrap();
+    connection
 }
 
 #[tokio::test]
@@ -136,11 +147,7 @@ async fn what_an_earlier_schema_holds_is_kept() {
     let migrations: Migrator = sqlx::migrate!();
     for newest in &migrations.migrations[..] {
         let directory = tempfile::tempdir().unwrap();
-        let options =
-            SqliteConnectOptions::new().filename(directory.path().join(DATABASE)).create_if_missing(true);
-        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-        let known = migrations.iter().filter(|known| known.version <= newest.version).cloned().collect();
-        Migrator::with_migrations(known).run(&mut connection).await.unwrap();
+        let mut connection = of_schema(newest.version, directory.path()).await;
         for rows in [
             "INSERT INTO state (actor_type, actor_id, key, value) VALUES ('task', 'a', 'key', x'6f6c64')",
             "INSERT INTO mailbox (actor_type, actor_id, due_at, message_id, method, content_type, body, \
@@ -162,6 +169,75 @@ async fn what_an_earlier_schema_holds_is_kept() {
         assert_eq!(store.load(&address, u64::MAX).await.unwrap().state_bytes, 503);
         store.close().await;
     }
+}
+
+/// All that can be read of the actor that has a row of every kind.
+async fn read(store: &SqliteStore) -> impl PartialEq + std::fmt::Debug {
+    let one = samples::task("one");
+    (
+        store.load(&one, u64::MAX).await,
+        store.mail(&one, Timestamp::MAX, None, 9).await,
+        store.due(Timestamp::MAX, None, 9).await,
+        store.dead_letter(samples::message_id(2)).await,
+        store.idempotency_record(&one, &samples::key("key")).await,
+        store.actor_types().await,
+    )
+}
+
+#[tokio::test]
+async fn every_row_of_an_earlier_schema_is_what_it_was() {
+    /// The first with every column.
+    const SCHEMA: i64 = 4;
+    const TABLES: [&str; 8] = [
+        "actor_type",
+        "component",
+        "component_version",
+        "state",
+        "mailbox",
+        "reminder",
+        "dead_letter",
+        "idempotency",
+    ];
+    let now = tempfile::tempdir().unwrap();
+    damage::filled(now.path()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let mut connection = of_schema(SCHEMA, directory.path()).await;
+    let attach = format!("ATTACH '{}' AS now", now.path().join(DATABASE).display());
+    sqlx::query(AssertSqlSafe(attach)).execute(&mut connection).await.unwrap();
+    for table in TABLES {
+        let columns: String =
+            sqlx::query_scalar("SELECT group_concat(name) FROM pragma_table_info(?1, 'main')")
+                .bind(table)
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+        let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM now.{table}");
+        sqlx::query(AssertSqlSafe(copy)).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+
+    let (earlier, now) = (open(directory.path()).await, open(now.path()).await);
+    let found = read(&earlier).await;
+    assert_eq!(found, read(&now).await);
+    assert!(!format!("{found:?}").contains("Err"), "{found:?}");
+}
+
+#[tokio::test]
+async fn an_upgrade_without_room_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut connection = of_schema(6, directory.path()).await;
+    let row =
+        "INSERT INTO state (actor_type, actor_id, key, value) VALUES ('task', 'a', 'key', zeroblob(3000000))";
+    sqlx::query(row).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let small = SqliteOptions { database_bytes_max: 4 << 20, ..SqliteOptions::default() };
+    for _ in 0..2 {
+        let error = SqliteStore::open(directory.path(), &small).await.err().expect("it was opened");
+        assert!(matches!(error, OpenError::Full { .. }), "{error}");
+    }
+    let store = open(directory.path()).await;
+    let value = store.state_value(&Address::parse("task", "a").unwrap(), "key").await.unwrap();
+    assert_eq!(value.map(|value| value.len()), Some(3_000_000));
 }
 
 #[tokio::test]
