@@ -276,7 +276,7 @@ async fn a_host_whose_log_can_not_be_written_works_all_the_same() -> anyhow::Res
             serde_json::json!([{"op": "log", "level": "info", "message": "x".repeat(10_000)}]).to_string();
         for _ in 0..100 {
             // More than a pipe has room for.
-            client.call("probe", "a", "run", &say).await?.expect(200);
+            client.call("probe", "a", "run", say.clone()).await?.expect(200);
         }
         client.call("probe", "a", "increment", "").await?.expect(200);
         let pid = host.id().context("it has ended")?;
