@@ -50,8 +50,8 @@ pub(crate) fn show_roughly(size: u64) -> String {
     }
 }
 
-/// The longest duration: far more than anybody waits, and nothing that the clock could not count up to.
-const DURATION_MAX: Duration = Duration::from_hours(24 * 365 * 100);
+/// The longest duration, a hundred years: far more than anybody waits, and nothing that a clock can't count up to.
+const DURATION_MAX: Duration = Duration::from_hours(24 * 36_525);
 
 /// Parses a duration.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
