@@ -3,8 +3,8 @@
 //! configuration. The key and the files are for the host's user alone. A file that fails is
 //! reported and removed; the component is compiled again.
 //!
-//! Files appear whole or not at all; what writes that never finished left behind goes when the cache is opened. When they pass the cache's bound, those that were not used for
-//! longest are removed.
+//! Files appear whole or not at all; what writes that never finished left behind goes when the cache is opened.
+//! When they pass the cache's bound, those that were not used for longest are removed.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};

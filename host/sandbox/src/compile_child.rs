@@ -1,7 +1,6 @@
 //! The child process that checks and compiles: the only place where an upload meets the validator and the
-//! compiler. It limits
-//! itself before it reads a byte, knows neither a file nor a key, and answers with machine code on
-//! stdout or a reason on stderr.
+//! compiler. It limits itself before it reads a byte, knows neither a file nor a key, and answers with machine code
+//! on stdout or a reason on stderr.
 
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
