@@ -230,26 +230,58 @@ async fn output_that_can_not_be_written_is_an_error_unless_nobody_reads() -> any
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_redirect_is_no_success() -> anyhow::Result<()> {
+/// Where something reads the beginning of each request, answers so, and closes.
+async fn answering(answer: &'static str) -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let base = format!("http://{}", listener.local_addr()?);
-    let proxy = tokio::spawn(async move {
-        const ANSWER: &[u8] =
-            b"HTTP/1.1 308 Permanent Redirect\r\nlocation: https://elsewhere/\r\ncontent-length: 0\r\n\r\n";
+    tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = [0; 4 << 10];
             if stream.read(&mut request).await.is_ok() {
-                let _ = stream.write_all(ANSWER).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
             }
         }
     });
+    Ok(base)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_is_no_success() -> anyhow::Result<()> {
+    let base = answering(
+        "HTTP/1.1 308 Permanent Redirect\r\nlocation: https://elsewhere/\r\ncontent-length: 0\r\n\r\n",
+    )
+    .await?;
     for arguments in [&["delete", "probe", "a"][..], &["call", "probe", "a", "get"], &["undeploy", "probe"]] {
         let output = greenroom(&base, arguments).await?;
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stdout));
         assert!(output.stdout.is_empty() && text(&output.stderr).contains("redirect"), "{arguments:?}");
     }
-    proxy.abort();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_not_answered_is_told_that_it_may_be_done() -> anyhow::Result<()> {
+    let base = answering("").await?;
+    let output = greenroom(&base, &["call", "probe", "a", "increment"]).await?;
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("may be done"), "{}", text(&output.stderr));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_heard_before_all_of_a_component_is_sent() -> anyhow::Result<()> {
+    let base = answering(
+        "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-type: application/problem+json\r\n\
+         content-length: 75\r\n\r\n\
+         {\"code\":\"unauthenticated\",\"source\":\"client\",\"retry\":\"never\",\"detail\":\"why\"}",
+    )
+    .await?;
+    let component = tempfile::NamedTempFile::new()?;
+    component.as_file().set_len(32 << 20)?;
+    let file = component.path().to_string_lossy().into_owned();
+    let output = greenroom(&base, &["deploy", "probe", &file]).await?;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("unauthenticated"), "{}", text(&output.stderr));
     Ok(())
 }
 

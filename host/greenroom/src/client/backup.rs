@@ -180,3 +180,22 @@ fn refuse_existing(target: &Path, force: bool) -> Done {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_at_once_into_one_file_do_not_meet() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("backup");
+        let [first, second, third] = [(); 3].map(|()| Partial::make(&target, false).unwrap());
+        first.file.as_file().write_all(b"first").unwrap();
+        second.file.as_file().write_all(b"second").unwrap();
+        drop(third);
+        first.keep(false).unwrap();
+        assert!(second.keep(false).is_err());
+        assert_eq!(std::fs::read(&target).unwrap(), b"first");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "what was not kept is gone");
+    }
+}
