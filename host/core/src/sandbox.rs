@@ -199,6 +199,10 @@ pub trait TurnHost: Send + Sync {
     /// What the machine's clock says; the same all through a turn.
     fn now(&self) -> Timestamp;
 
+    /// The guest has used up the slice of processor time that short turns have, and is about to yield. What is left
+    /// of its turn belongs where it holds up nobody.
+    fn becomes_long(&self) {}
+
     async fn state_get(&self, key: String) -> Result<Option<Bytes>, Error>;
     async fn state_set(&self, key: String, value: Bytes) -> Result<Result<(), LimitExceeded>, Error>;
     async fn state_delete(&self, key: String) -> Result<bool, Error>;

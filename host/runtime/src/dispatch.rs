@@ -24,6 +24,7 @@ use crate::committer::{Committed, Committer};
 use crate::idempotency::{Keyed, Requests};
 use crate::life::Life;
 use crate::lifecycle;
+use crate::long_turns::LongTurns;
 use crate::mailbox::{Call, Refused, Work};
 use crate::patience::within;
 use crate::population::Population;
@@ -55,6 +56,7 @@ pub(crate) struct Dispatch {
     pub(crate) committer: Committer,
     pub(crate) scheduler: Scheduler,
     pub(crate) residency: Residency,
+    long_turns: LongTurns,
     pub(crate) requests: Requests,
     pub(crate) draining: AtomicBool,
     pub(crate) broken: watch::Sender<Option<Error>>,
@@ -85,6 +87,7 @@ impl Dispatch {
     ) -> Self {
         Dispatch {
             residency: Residency::new(&limits),
+            long_turns: LongTurns::default(),
             limits,
             store,
             clock,
@@ -206,7 +209,7 @@ impl Dispatch {
             let capacity = version.settings.limits.mailbox_capacity;
             let activation = Arc::new(Activation::new(address.clone(), capacity, place));
             let life = lifecycle::serve(Arc::clone(self), Arc::clone(&activation), version);
-            Life::begin(Arc::clone(&activation), Box::pin(life));
+            Life::begin(Arc::clone(&activation), Box::pin(life), self.long_turns.clone());
             Ok(activation)
         });
         made.map(|made| Arc::clone(made.value()))

@@ -2,8 +2,8 @@
 //!
 //! A message travels through these files, in this order: [`node`] takes it, `dispatch` finds or
 //! makes the activation, the `mailbox` queues it, `lifecycle` takes it from there, `run_turn` runs
-//! it in a sandbox against the host functions in `turn`, the `committer` writes what it changed,
-//! and at the `gate` its reply waits for that. `delivery` does the same for what is stored, woken
+//! it in a sandbox against the host functions in `turn` (a long one on the threads of `long_turns`), the
+//! `committer` writes what it changed, and at the `gate` its reply waits for that. `delivery` does the same for what is stored, woken
 //! by the `scheduler`.
 //!
 //! The runtime knows no engine, database or protocol: it sees
@@ -23,6 +23,7 @@ mod guest_log;
 mod idempotency;
 mod life;
 mod lifecycle;
+mod long_turns;
 mod mailbox;
 mod node;
 mod operation;

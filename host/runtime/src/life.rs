@@ -1,5 +1,6 @@
-//! The life of an activation, as something that two may drive: the task it has for itself, and a
-//! caller who finds it idle and lends its own.
+//! The life of an activation, as something that three may drive: the task it has for itself, a caller
+//! who finds it idle and lends its own, and the threads of [`long_turns`](crate::long_turns), for the rest
+//! of a turn that computes for long.
 //!
 //! Without lending, a call to an idle activation costs two wake-ups, the activation's and then the
 //! caller's, and everything that the reply passes is polled twice. A lender polls the life once, in
@@ -15,6 +16,7 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
 use crate::activation::Activation;
+use crate::long_turns::LongTurns;
 
 /// See the [module](self).
 #[derive(Default)]
@@ -22,8 +24,12 @@ pub(crate) struct Life {
     seat: Mutex<Seat>,
     /// Wakes its own task; set once that has begun.
     task: OnceLock<Waker>,
-    /// Whether it is a lender who drives it.
+    /// Whether somebody else than its own task drives it.
     lent: AtomicBool,
+    /// Whether the turn under way computes for long.
+    is_long: AtomicBool,
+    /// Whether it is in the line of those who wait for a thread for long turns.
+    is_in_line: AtomicBool,
 }
 
 /// Who drives a life.
@@ -40,9 +46,9 @@ enum Seat {
 
 impl Life {
     /// Lets `activation` live as `life` says, in a task of its own.
-    pub(crate) fn begin(activation: Arc<Activation>, life: BoxFuture<'static, ()>) {
+    pub(crate) fn begin(activation: Arc<Activation>, life: BoxFuture<'static, ()>, long_turns: LongTurns) {
         *activation.life.seat.lock() = Seat::Free(life);
-        tokio::spawn(Task(activation));
+        tokio::spawn(Task { activation, long_turns });
     }
 
     /// Has its own task look what there is to do.
@@ -60,9 +66,36 @@ impl Life {
         }
     }
 
-    /// Whether a lender drives it: one that wants its own reply, not to do the work of others.
+    /// Whether a lender drives it, who wants its own reply and not to do the work of others, or a thread for
+    /// long turns, which is not for the next one.
     pub(crate) fn is_lent(&self) -> bool {
         self.lent.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the turn under way computes for long. The next turn is a short one until it is known better.
+    pub(crate) fn set_long(&self, is_long: bool) {
+        self.is_long.store(is_long, Ordering::Relaxed);
+    }
+
+    /// Drives it once, on a thread for long turns. If its turn is over meanwhile, that is left to its own task.
+    pub(crate) fn drive_long(&self) {
+        self.is_in_line.store(false, Ordering::Relaxed);
+        if self.is_long.load(Ordering::Relaxed) {
+            self.lend();
+        } else {
+            self.wake();
+        }
+    }
+
+    /// Has whoever drives it at the moment do so again; says whether somebody does.
+    fn is_driven_again(&self) -> bool {
+        match &mut *self.seat.lock() {
+            Seat::Taken { wanted } => {
+                *wanted = true;
+                true
+            }
+            Seat::Free(_) | Seat::Nobody => false,
+        }
     }
 
     fn drive(&self, task: &Waker, lent: bool) -> Poll<()> {
@@ -85,7 +118,12 @@ impl Life {
         let mut seat = self.seat.lock();
         // Its task may have been dropped with the runtime meanwhile; then the life ends here.
         let Seat::Taken { wanted } = *seat else { return Poll::Ready(()) };
-        *seat = if polled.is_ready() { Seat::Nobody } else { Seat::Free(life) };
+        *seat = if polled.is_ready() {
+            self.set_long(false);
+            Seat::Nobody
+        } else {
+            Seat::Free(life)
+        };
         drop(seat);
         if wanted || (lent && polled.is_ready()) {
             task.wake_by_ref();
@@ -95,21 +133,32 @@ impl Life {
 }
 
 /// The task that an activation has for itself.
-struct Task(Arc<Activation>);
+struct Task {
+    activation: Arc<Activation>,
+    long_turns: LongTurns,
+}
 
 impl Future for Task {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let life = &self.0.life;
-        life.drive(life.task.get_or_init(|| context.waker().clone()), false)
+        let Task { activation, long_turns } = &*self;
+        let life = &activation.life;
+        let task = life.task.get_or_init(|| context.waker().clone());
+        if !life.is_long.load(Ordering::Relaxed) {
+            return life.drive(task, false);
+        }
+        if !life.is_driven_again() && !life.is_in_line.swap(true, Ordering::Relaxed) {
+            long_turns.take_over(Arc::clone(activation));
+        }
+        Poll::Pending
     }
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
         // A life owns its activation, which would otherwise own its life for ever.
-        let life = std::mem::take(&mut *self.0.life.seat.lock());
+        let life = std::mem::take(&mut *self.activation.life.seat.lock());
         drop(life);
     }
 }

@@ -174,6 +174,7 @@ impl Actor {
 
     /// Waits for something to do, or until it has been idle for long enough.
     async fn next(&mut self) -> Next {
+        self.activation.life.set_long(false);
         self.activation.give_back().await;
         // The clock is read only where it is needed, not for each turn.
         let mut rang = false;
@@ -358,7 +359,7 @@ impl Actor {
             deadline,
             depth,
             data: Arc::clone(&self.data),
-            gate: Arc::clone(&self.gate),
+            activation: Arc::clone(&self.activation),
             changes: Mutex::new(Changes::default()),
             log: GuestLog::new(message_id, self.limits().log_bytes_per_turn),
             settings: Arc::clone(&self.version.settings),

@@ -54,7 +54,7 @@ impl Actor {
                 let ran = tokio::select! {
                     biased;
                     // It could not be committed any more.
-                    error = turn.gate.failing() => Err(error),
+                    error = turn.activation.gate.failing() => Err(error),
                     ran = self.run_in_sandbox(&turn, accepted) => ran,
                 };
                 if !self.is_fit_after(&ran) {

@@ -18,9 +18,9 @@ use greenroom_core::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::activation::Activation;
 use crate::changes::{ActorData, Changes, Refusal};
 use crate::dispatch::Dispatch;
-use crate::gate::Gate;
 use crate::guest_log::GuestLog;
 use crate::state::{Known, range};
 use crate::timers::Timer;
@@ -47,7 +47,7 @@ pub(crate) struct Turn {
     /// How many actors wait for this turn, one for the other.
     pub(crate) depth: u32,
     pub(crate) data: Arc<Mutex<ActorData>>,
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) activation: Arc<Activation>,
     pub(crate) changes: Mutex<Changes>,
     pub(crate) log: GuestLog,
     pub(crate) settings: Arc<SettingsInForce>,
@@ -218,7 +218,7 @@ impl Turn {
         })?;
         self.dispatch.residency.look_for_standstill(&self.dispatch.waits, Some(&to));
         // What the callee is told may depend on writes of turns before this one.
-        self.gate.wait().await.map_err(CallFault::TurnFails)?;
+        self.activation.gate.wait().await.map_err(CallFault::TurnFails)?;
         let message = Message {
             id: self.dispatch.ids.next(self.began_at),
             method,
@@ -371,6 +371,10 @@ fn parse_schedule(schedule: RawSchedule, method: &str) -> Result<(Schedule, Meth
 impl TurnHost for Turn {
     fn now(&self) -> Timestamp {
         self.now
+    }
+
+    fn becomes_long(&self) {
+        self.activation.life.set_long(true);
     }
 
     async fn state_get(&self, key: String) -> Result<Option<Bytes>, Error> {

@@ -20,6 +20,7 @@ use crate::offered;
 use crate::sandbox::Instance;
 use crate::seats::Seats;
 use crate::structure::{MEMORIES_MAX, TABLES_MAX};
+use crate::ticker::{LONG_SLICE_TICKS, Ticker};
 use crate::traps::Stop;
 use crate::typed::call::Call;
 use crate::typed::docs::Docs;
@@ -98,6 +99,7 @@ pub(crate) struct CompiledBehavior {
     /// Linear memories of each sandbox.
     memories: usize,
     seats: Arc<Seats>,
+    ticker: Arc<Ticker>,
     /// For the arguments of its calls.
     share: Arc<Share>,
 }
@@ -105,6 +107,7 @@ pub(crate) struct CompiledBehavior {
 /// What all behaviors of a host share.
 pub(crate) struct HostParts {
     pub(crate) seats: Arc<Seats>,
+    pub(crate) ticker: Arc<Ticker>,
     pub(crate) room: Arc<Room>,
 }
 
@@ -120,7 +123,15 @@ impl CompiledBehavior {
         let exports = Exports::link(linker, component, docs)?;
         let memories = component.resources_required().map_or(1, |needed| needed.num_memories as usize);
         let share = Share::of(&host.room);
-        Ok(CompiledBehavior { info, exports, uses_wasi, memories, seats: host.seats, share })
+        Ok(CompiledBehavior {
+            info,
+            exports,
+            uses_wasi,
+            memories,
+            seats: host.seats,
+            ticker: host.ticker,
+            share,
+        })
     }
 
     /// What a guest may hand over at once, in the engine's units.
@@ -133,14 +144,22 @@ impl CompiledBehavior {
     fn store(&self, settings: &SettingsInForce) -> Store<Guest> {
         let SettingsInForce { limits, environment, .. } = settings;
         let environment = if self.uses_wasi { environment.clone() } else { Environment::new() };
-        let mut store = Store::new(self.exports.instance.engine(), Guest::new(limits, environment));
+        let mut store = Store::new(
+            self.exports.instance.engine(),
+            Guest::new(limits, environment, Arc::clone(&self.ticker)),
+        );
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(self.handed_over_max(limits));
         store.epoch_deadline_callback(|store| {
-            if store.data().meter.is_exhausted() {
+            let guest = store.data();
+            if guest.meter.is_exhausted() {
                 return Err(Stop::CpuLimit.into());
             }
-            Ok(UpdateDeadline::Yield(1))
+            if !guest.meter.is_long() {
+                return Ok(UpdateDeadline::Continue(1));
+            }
+            guest.turn()?.becomes_long();
+            Ok(UpdateDeadline::Yield(LONG_SLICE_TICKS))
         });
         store
     }

@@ -23,9 +23,10 @@ use crate::check::{check_kind, check_size};
 use crate::compile::{CompileSettings, compile};
 use crate::guest::Guest;
 use crate::seats::Seats;
+use crate::settings;
+use crate::ticker::Ticker;
 use crate::typed::docs::Docs;
 use crate::typed::room::Room;
-use crate::{settings, ticker};
 
 /// What is known, by digest. Whoever prepares a digest holds its lock.
 type Known = HashMap<Digest, Arc<tokio::sync::Mutex<Weak<CompiledBehavior>>>>;
@@ -41,6 +42,7 @@ pub struct WasmtimeEngine {
     workshop: Semaphore,
     known: Mutex<Known>,
     seats: Arc<Seats>,
+    ticker: Arc<Ticker>,
     /// For the arguments of typed calls.
     room: Arc<Room>,
     compiled: AtomicU64,
@@ -83,7 +85,7 @@ impl WasmtimeEngine {
             linker(&engine).map_err(|error| failed("the host's functions can't be linked", &error))?;
         let cache = Cache::open(cache_folder, settings::compatibility(&engine), compiler.cache_bytes)
             .map_err(|error| failed("the folder for compiled code can't be used", &error))?;
-        ticker::start(&engine).map_err(|error| failed("a thread can't be started", &error))?;
+        let ticker = Ticker::start(&engine).map_err(|error| failed("a thread can't be started", &error))?;
         Ok(WasmtimeEngine {
             engine,
             linker: Arc::new(linker),
@@ -93,6 +95,7 @@ impl WasmtimeEngine {
             compiler,
             known: Mutex::default(),
             seats,
+            ticker: Arc::new(ticker),
             room: Arc::default(),
             compiled: AtomicU64::new(0),
             loaded: AtomicU64::new(0),
@@ -132,7 +135,11 @@ impl WasmtimeEngine {
             self.compiled.fetch_add(1, Ordering::Relaxed);
             made
         };
-        let host = HostParts { seats: Arc::clone(&self.seats), room: Arc::clone(&self.room) };
+        let host = HostParts {
+            seats: Arc::clone(&self.seats),
+            ticker: Arc::clone(&self.ticker),
+            room: Arc::clone(&self.room),
+        };
         let linker = Arc::clone(&self.linker);
         off_thread(move || {
             let info = info(digest, bytes.len(), &component);

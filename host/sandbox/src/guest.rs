@@ -9,6 +9,7 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::limiter::Limiter;
 use crate::meter::Meter;
+use crate::ticker::Ticker;
 use crate::traps::Stop;
 use crate::wasi::Wasi;
 
@@ -23,11 +24,11 @@ pub(crate) struct Guest {
 
 impl Guest {
     /// A guest outside any turn, whose WASI, if it uses any, shows it `environment`.
-    pub(crate) fn new(limits: &Limits, environment: Environment) -> Self {
+    pub(crate) fn new(limits: &Limits, environment: Environment, ticker: Arc<Ticker>) -> Self {
         Guest {
             turn: None,
             limiter: Limiter::new(limits),
-            meter: Arc::new(Meter::new(limits.turn_cpu)),
+            meter: Arc::new(Meter::new(limits.turn_cpu, ticker)),
             environment,
             wasi: None,
         }

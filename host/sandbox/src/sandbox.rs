@@ -16,7 +16,8 @@ use crate::bindings::greenroom::actor::types;
 use crate::guest::Guest;
 use crate::meter::Panicked;
 use crate::seats::Seat;
-use crate::traps::{host_panicked, trap_of};
+use crate::ticker::SHORT_SLICE_TICKS;
+use crate::traps::{Stop, host_panicked, trap_of};
 use crate::typed::call::Call;
 use crate::typed::interface::Methods;
 use crate::wire::{AddressIn, MessageIn, PayloadWire};
@@ -53,11 +54,16 @@ async fn run<T>(
     call: impl AsyncFnOnce(&mut Store<Guest>) -> wasmtime::Result<T>,
 ) -> Result<T, Trap> {
     store.data_mut().begin_turn(turn);
-    store.set_epoch_deadline(1);
+    store.set_epoch_deadline(SHORT_SLICE_TICKS);
     let meter = Arc::clone(&store.data().meter);
     let outcome = meter.measure(call(store)).await;
     store.data_mut().end_turn();
     match outcome {
+        // What a guest made the host do at the last counts too.
+        Ok(Ok(_)) if meter.is_exhausted() => {
+            let error = Stop::CpuLimit.into();
+            Err(trap_of(&error, store.data().limiter.refused(), limits))
+        }
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(trap_of(&error, store.data().limiter.refused(), limits)),
         Err(Panicked(said)) => Err(host_panicked(said.as_ref())),

@@ -3,6 +3,7 @@
 //! Every step it takes is an ordinary command that it prints, so that each can be run alone. Guests it builds
 //! as `greenroom build` does, by the same library.
 
+mod clean_clone;
 mod compiled;
 mod freshness;
 mod fuzz;
@@ -17,6 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use greenroom_project::Language;
+
+use crate::steps::Step;
 
 /// Builds, tests and demonstrates Greenroom.
 #[derive(Parser)]
@@ -82,8 +85,14 @@ enum Task {
         #[arg(last = true)]
         options: Vec<String>,
     },
-    /// What a change must pass: format, lints, documentation, dependencies, all tests
-    Ci,
+    /// What a change must pass besides the tests: format, lints, documentation, dependencies
+    Check,
+    /// Everything that a change must pass, as `.ci/run` says
+    Ci {
+        /// In a clean clone of HEAD, below target/; when all has passed, target/ci-passed names that commit
+        #[arg(long)]
+        clean: bool,
+    },
     /// Check the dependencies for known weaknesses, by the public database of advisories
     ///
     /// Fetches the database from GitHub, so it needs a network, and what passed yesterday may fail today.
@@ -118,7 +127,9 @@ fn run() -> anyhow::Result<()> {
         Task::Test { black_box, options } => tasks::test(black_box, &options),
         Task::Fuzz { targets, seconds } => fuzz::fuzz(&targets, seconds),
         Task::Bench { options } => tasks::bench(&options),
-        Task::Ci => tasks::ci(),
+        Task::Check => tasks::check(),
+        Task::Ci { clean: false } => Step::new("everything", "bash", &[".ci/run"]).run(),
+        Task::Ci { clean: true } => clean_clone::ci(),
         Task::Advisories { if_reachable } => tasks::advisories(if_reachable),
     }
 }

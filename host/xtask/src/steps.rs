@@ -18,6 +18,10 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) struct Step {
     title: String,
     environment: Vec<(&'static str, String)>,
+    /// What is not handed on of our own environment.
+    without: Vec<&'static str>,
+    /// Where it runs; here when there is none.
+    folder: Option<PathBuf>,
     words: Vec<String>,
 }
 
@@ -25,7 +29,13 @@ impl Step {
     /// A step that runs `program` with `arguments`.
     pub(crate) fn new(title: &str, program: &str, arguments: &[&str]) -> Self {
         let words = std::iter::once(program).chain(arguments.iter().copied());
-        Step { title: title.to_owned(), environment: Vec::new(), words: words.map(str::to_owned).collect() }
+        Step {
+            title: title.to_owned(),
+            environment: Vec::new(),
+            without: Vec::new(),
+            folder: None,
+            words: words.map(str::to_owned).collect(),
+        }
     }
 
     /// A step that runs cargo with `arguments`.
@@ -36,6 +46,18 @@ impl Step {
     /// With one more environment variable.
     pub(crate) fn env(mut self, name: &'static str, value: &str) -> Self {
         self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    /// With one environment variable less.
+    pub(crate) fn without_env(mut self, name: &'static str) -> Self {
+        self.without.push(name);
+        self
+    }
+
+    /// In another folder than the top of the checkout.
+    pub(crate) fn within(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_owned());
         self
     }
 
@@ -55,7 +77,9 @@ impl Step {
     fn command_line(&self) -> String {
         let environment = self.environment.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
         let words = self.words.iter().map(|word| quoted(word));
-        environment.chain(words).collect::<Vec<_>>().join(" ")
+        let folder =
+            self.folder.iter().map(|folder| format!("cd {} &&", quoted(&folder.display().to_string())));
+        folder.chain(environment).chain(words).collect::<Vec<_>>().join(" ")
     }
 
     /// Runs it to its end, its output going where ours goes.
@@ -66,9 +90,15 @@ impl Step {
         let command_line = self.command_line();
         eprintln!("==> {}: {command_line}", self.title);
         let begun = Instant::now();
-        let status = Command::new(program(&self.words[0]))
-            .args(&self.words[1..])
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+        let mut command = Command::new(program(&self.words[0]));
+        command.args(&self.words[1..]).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        for name in &self.without {
+            command.env_remove(name);
+        }
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        let status = command
             .stdin(Stdio::null())
             .status()
             .with_context(|| format!("{}: could not start `{}`", self.title, self.words[0]))?;

@@ -22,6 +22,7 @@ mod interchangeable;
 mod languages;
 mod languages_page;
 mod lifecycle;
+mod long_turns;
 mod many_languages;
 mod metrics;
 mod p10_versions;

@@ -6,6 +6,7 @@ mod gate;
 mod idempotent;
 mod lending;
 mod lifecycle;
+mod long_turns;
 mod messaging;
 mod scheduled;
 mod scripted;

@@ -2,6 +2,8 @@
 //! their last message and make room for each other all the time, and in the end a node that stops. The other
 //! tests run on one thread, and so never see two do something at the same instant.
 //!
+//! Some turns compute for long, and so go on on threads of their own.
+//!
 //! Broken on purpose, they notice an activation that retires without closing its mailbox, and a life that is
 //! not driven again for those who came while it was.
 
@@ -67,8 +69,9 @@ async fn client(node: Node, number: u64, at_work: Arc<AtomicU64>, has_stopped: A
         }
         let (to, other) = (chance.random_range(0..ACTORS), chance.random_range(0..ACTORS));
         let word = format!("{number}.{act}");
-        let (method, body) = match chance.random_range(0..5) {
+        let (method, body) = match chance.random_range(0..6) {
             0 | 1 => ("append", word.clone()),
+            5 => ("compute_and_append", word.clone()),
             2 => ("append_and_send", format!("{word} {} append sent-{word}", id(other))),
             3 => ("call", format!("{} append {word}", id(other))),
             _ => ("list", String::new()),
@@ -78,7 +81,7 @@ async fn client(node: Node, number: u64, at_work: Arc<AtomicU64>, has_stopped: A
         match (method, reply) {
             (_, Err(error)) => assert!(is_refusal(&error), "{method}: {error}"),
             ("list", Ok(list)) => told.lists.push((to, list)),
-            ("append", Ok(list)) => {
+            ("append" | "compute_and_append", Ok(list)) => {
                 told.kept.push((to, word));
                 told.lists.push((to, list));
             }

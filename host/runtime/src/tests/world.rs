@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use greenroom_core::sandbox::LogLevel;
@@ -241,6 +242,18 @@ pub(crate) fn fails(message: impl Into<String>) -> Answer {
 /// | `who` | | appends origin and attempt |
 /// | `count` | | counts in memory only |
 /// | `log` | text | logs it |
+/// Pending once, and woken at once.
+fn yield_once() -> impl FnMut(&mut Context<'_>) -> Poll<()> {
+    let mut has_yielded = false;
+    move |context| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
 pub(crate) async fn toolbox(scene: Scene) -> Answer {
     let body = String::from_utf8(scene.message.payload.body.to_vec()).unwrap();
     let words: Vec<&str> = body.split(' ').collect();
@@ -250,6 +263,14 @@ pub(crate) async fn toolbox(scene: Scene) -> Answer {
         "append_after" => {
             tokio::time::sleep(Duration::from_millis(words[0].parse().unwrap())).await;
             append(&scene, words[1]).await
+        }
+        "compute_and_append" => {
+            // As a guest does at the end of each of its slices.
+            for _ in 0..3 {
+                scene.host.becomes_long();
+                std::future::poll_fn(yield_once()).await;
+            }
+            append(&scene, &body).await
         }
         "append_then_fail" => {
             append(&scene, &body).await?.unwrap();
