@@ -1,6 +1,7 @@
 //! Where an actor is. Parsing is the only way to make these values, so whoever holds one need not
 //! check it again. All are cheap to clone.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -65,6 +66,12 @@ macro_rules! name_type {
 
             /// The text as given.
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::address::{ActorId, ActorType, Address, Method};
+use crate::address::{ActorType, Address, Method};
 use crate::clock::Timestamp;
 use crate::component::{ComponentInfo, Digest};
 use crate::error::{Code, Error};
@@ -404,15 +404,15 @@ pub trait Store: Send + Sync + 'static {
     /// Sizes and reminders of one actor.
     async fn summary(&self, address: &Address) -> StoreResult<StoredSummary>;
 
-    /// Actors of a type that have anything stored and whose id begins with `prefix`, in id order,
-    /// after `after`.
+    /// Actors of a type, or of all, that have anything stored and whose id begins with `prefix`, in order of type
+    /// and id, after `after`.
     async fn actors(
         &self,
-        actor_type: &ActorType,
+        actor_type: Option<&ActorType>,
         prefix: &str,
-        after: Option<&ActorId>,
+        after: Option<&Address>,
         limit: usize,
-    ) -> StoreResult<Vec<ActorId>>;
+    ) -> StoreResult<Vec<Address>>;
 
     /// Actors with a stored message or a reminder to be looked at by `until` (its `wake_at`), each
     /// with the earliest such moment, sorted, after `after`.

@@ -97,12 +97,12 @@ impl Activation {
     }
 
     pub(crate) fn set_busy(&self, busy: bool) {
-        self.busy.store(busy, Ordering::Relaxed);
+        self.busy.store(busy, Ordering::Release);
     }
 
-    /// Whether it does nothing and nothing waits for it.
+    /// Whether it does nothing and nothing waits for it. Whoever sees that sees what it did before too.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.busy.load(Ordering::Relaxed) && self.mailbox.is_empty()
+        !self.busy.load(Ordering::Acquire) && self.mailbox.is_empty()
     }
 
     pub(crate) fn set_has_sandbox(&self, has_sandbox: bool) {

@@ -30,6 +30,7 @@ use crate::patience::within;
 use crate::population::Population;
 use crate::residency::Residency;
 use crate::scheduler::Scheduler;
+use crate::shares::Place;
 use crate::types::Types;
 use crate::waits::{WaitEdge, Waits};
 
@@ -136,7 +137,7 @@ impl Dispatch {
         // The turn of an actor that calls has only the little stack of its sandbox to lend.
         let rouse = if wait.is_some() { Life::wake } else { Life::lend };
         let call = Call { message, reply, deadline, arrived: Instant::now(), depth, wait, keyed };
-        self.deliver(to, Work::Call(Box::new(call)), rouse).map_err(|(error, _)| error)?;
+        self.deliver_in_time(to, Work::Call(Box::new(call)), rouse, depth > 0, deadline).await?;
         let ended = |_| Err(Error::new(Code::Internal, "the actor's activation ended without a reply"));
         replied.await.unwrap_or_else(ended)
     }
@@ -166,16 +167,49 @@ impl Dispatch {
         self.deliver(to, work, Life::wake).map_err(|(error, _)| error)
     }
 
-    /// The same, rousing an idle one so, and gives back what could not be handed over.
+    /// The same, rousing an idle one so; where there is no room for its activation, waits a moment for that, at most
+    /// until `deadline`. `is_called` says whether a turn of another actor waits for this.
+    pub(crate) async fn deliver_in_time(
+        self: &Arc<Self>,
+        to: &Address,
+        work: Work,
+        rouse: fn(&Life),
+        is_called: bool,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let mut delivered = self.deliver(to, work, rouse);
+        while let Err((error, work)) = delivered {
+            if error.code != Code::Overloaded {
+                return Err(error);
+            }
+            // Boxed, since hardly anybody waits here.
+            let place = Box::pin(self.residency.place_in_time(to, is_called, deadline)).await?;
+            delivered = self.deliver_to(to, work, rouse, Some(place));
+        }
+        Ok(())
+    }
+
+    /// The same without waiting, and gives back what could not be handed over.
     pub(crate) fn deliver(
         self: &Arc<Self>,
         to: &Address,
         work: Work,
         rouse: fn(&Life),
     ) -> Result<(), (Error, Work)> {
+        self.deliver_to(to, work, rouse, None)
+    }
+
+    /// The same; an activation that is made has that place, if there is one.
+    fn deliver_to(
+        self: &Arc<Self>,
+        to: &Address,
+        work: Work,
+        rouse: fn(&Life),
+        mut place: Option<Place>,
+    ) -> Result<(), (Error, Work)> {
         let mut work = work;
         loop {
-            let activation = match self.find_or_activate(to) {
+            let activation = match self.find_or_activate(to, &mut place) {
                 Ok(activation) => activation,
                 Err(error) => return Err((error, work)),
             };
@@ -194,7 +228,11 @@ impl Dispatch {
         self.activations.get(address).map(|found| Arc::clone(found.value()))
     }
 
-    fn find_or_activate(self: &Arc<Self>, address: &Address) -> Result<Arc<Activation>, Error> {
+    fn find_or_activate(
+        self: &Arc<Self>,
+        address: &Address,
+        place: &mut Option<Place>,
+    ) -> Result<Arc<Activation>, Error> {
         if let Some(found) = self.find(address) {
             return Ok(found);
         }
@@ -202,12 +240,16 @@ impl Dispatch {
             // Asked here, in one step with making the entry: who ends a type's activations finds this one,
             // or it is not made.
             let version = self.types.active(&address.actor_type)?;
-            let place = self.residency.place(&address.actor_type)?;
-            if !self.population.enter() {
+            let place = match place.take() {
+                Some(place) => place,
+                None => self.residency.place(&address.actor_type)?,
+            };
+            if !self.population.enter(address) {
                 return Err(draining());
             }
             let capacity = version.settings.limits.mailbox_capacity;
             let activation = Arc::new(Activation::new(address.clone(), capacity, place));
+            self.residency.note(&activation);
             let life = lifecycle::serve(Arc::clone(self), Arc::clone(&activation), version);
             Life::begin(Arc::clone(&activation), Box::pin(life), self.long_turns.clone());
             Ok(activation)
@@ -217,42 +259,38 @@ impl Dispatch {
 
     /// Removes an activation if nothing waits for it; nobody reaches it afterwards.
     pub(crate) fn retire(&self, activation: &Arc<Activation>) -> bool {
-        let removed = self.activations.remove_if(&activation.address, |_, found| {
-            Arc::ptr_eq(found, activation) && activation.mailbox.close_if_empty()
-        });
-        if removed.is_some() {
-            self.population.leave();
-        }
-        removed.is_some()
+        self.remove_if(activation, |activation| activation.mailbox.close_if_empty())
     }
 
     /// Removes an activation whatever waits for it, and gives that back.
     pub(crate) fn abandon(&self, activation: &Arc<Activation>) -> impl Iterator<Item = Work> + use<> {
-        let removed =
-            self.activations.remove_if(&activation.address, |_, found| Arc::ptr_eq(found, activation));
-        if removed.is_some() {
-            self.population.leave();
-        }
+        self.remove_if(activation, |_| true);
         activation.mailbox.close().into_iter()
     }
 
-    /// Looks at every activation, in no order.
-    pub(crate) fn each_activation(&self, mut look: impl FnMut(&Arc<Activation>)) {
-        for entry in &self.activations {
-            look(entry.value());
-        }
+    fn remove_if(&self, activation: &Arc<Activation>, may_go: impl FnOnce(&Activation) -> bool) -> bool {
+        // All in one step with removing the entry: the next one of that address comes after it.
+        let removed = self.activations.remove_if(&activation.address, |_, found| {
+            if !Arc::ptr_eq(found, activation) {
+                return false;
+            }
+            let goes = may_go(activation);
+            if goes {
+                self.population.leave(&activation.address);
+                self.residency.forget(activation);
+            } else {
+                // It may have been told to go.
+                self.residency.note(activation);
+            }
+            goes
+        });
+        removed.is_some()
     }
 
-    /// The activations of those types, by address.
-    pub(crate) fn activations_of(&self, of: impl Fn(&ActorType) -> bool) -> Vec<Arc<Activation>> {
-        let mut found = Vec::new();
-        self.each_activation(|activation| {
-            if of(&activation.address.actor_type) {
-                found.push(Arc::clone(activation));
-            }
-        });
-        found.sort_unstable_by(|a, b| a.address.cmp(&b.address));
-        found
+    /// The activations of that type, or of all, by address.
+    pub(crate) fn activations_of(&self, actor_type: Option<&ActorType>) -> Vec<Arc<Activation>> {
+        let addresses = self.population.list(actor_type, "", None, usize::MAX);
+        addresses.iter().filter_map(|address| self.find(address)).collect()
     }
 
     /// Whether one more message may be sent to that address now, after those that the same turn has sent.

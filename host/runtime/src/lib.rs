@@ -29,6 +29,7 @@ mod node;
 mod operation;
 mod patience;
 mod population;
+mod recency;
 mod residency;
 mod retries;
 mod run_turn;

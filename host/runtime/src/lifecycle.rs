@@ -27,7 +27,7 @@ use crate::guest_log::GuestLog;
 use crate::life::Life;
 use crate::mailbox::{Call, Work};
 use crate::operation::Operation;
-use crate::shares::SandboxPermit;
+use crate::shares::Place;
 use crate::state::StateCache;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
@@ -52,7 +52,7 @@ pub(crate) struct Actor {
 pub(crate) struct LiveSandbox {
     pub(crate) sandbox: Box<dyn Sandbox>,
     pub(crate) version: Arc<Version>,
-    pub(crate) _permit: SandboxPermit,
+    pub(crate) _place: Place,
 }
 
 /// Why an activation did not retire.

@@ -1,6 +1,6 @@
 //! The runtime from outside: what can be asked of a node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use crate::committer::Committer;
 use crate::dispatch::{AfterCommit, Dispatch, draining};
 use crate::idempotency;
+use crate::life::Life;
 use crate::mailbox::Work;
 use crate::operation::Operation;
 use crate::residency::{Residency, ResidentBytes};
@@ -160,31 +161,25 @@ impl Node {
 
     /// Actors that have anything stored or are in memory, in order.
     pub async fn actors(&self, query: &ActorQuery) -> Result<Vec<ActorSummary>, Error> {
-        let after = query.after.as_ref();
-        let names = match &query.actor_type {
-            Some(name) => vec![name.clone()],
-            None => self.dispatch.types.names(),
-        };
-        let mut addresses = std::collections::BTreeSet::new();
-        for name in names.iter().filter(|name| after.is_none_or(|after| **name >= after.actor_type)) {
-            let after_id = after.filter(|after| after.actor_type == *name).map(|after| &after.id);
-            let ids = self.dispatch.store.actors(name, &query.prefix, after_id, query.limit).await?;
-            addresses.extend(ids.into_iter().map(|id| Address { actor_type: name.clone(), id }));
-            if addresses.len() >= query.limit {
+        let ActorQuery { actor_type, prefix, after, limit } = query;
+        let (actor_type, limit) = (actor_type.as_ref(), *limit);
+        let is_deployed = |address: &Address| self.dispatch.types.check(&address.actor_type).is_ok();
+        let mut addresses = BTreeSet::new();
+        let mut after_stored = after.clone();
+        loop {
+            let stored = self.dispatch.store.actors(actor_type, prefix, after_stored.as_ref(), limit).await?;
+            let is_last = stored.len() < limit;
+            after_stored = stored.last().cloned();
+            // Of a type that goes, some may be left.
+            addresses.extend(stored.into_iter().filter(is_deployed));
+            if is_last || addresses.len() >= limit {
                 break;
             }
         }
-        self.dispatch.each_activation(|activation| {
-            let address = &activation.address;
-            if names.contains(&address.actor_type)
-                && address.id.as_str().starts_with(&query.prefix)
-                && after.is_none_or(|after| address > after)
-            {
-                addresses.insert(address.clone());
-            }
-        });
+        let active = self.dispatch.population.list(actor_type, prefix, after.as_ref(), limit);
+        addresses.extend(active.into_iter().filter(is_deployed));
         let summary = |address: Address| ActorSummary { lifecycle: self.lifecycle(&address), address };
-        Ok(addresses.into_iter().take(query.limit).map(summary).collect())
+        Ok(addresses.into_iter().take(limit).map(summary).collect())
     }
 
     /// Looks at one actor.
@@ -339,7 +334,7 @@ impl Node {
 
     /// Every actor type, by name.
     pub async fn actor_types(&self) -> Result<Vec<ActorTypeView>, Error> {
-        let active = self.active_by_type();
+        let active = self.dispatch.population.count_by_type();
         let mut records = self.dispatch.store.actor_types().await?;
         records.sort_by(|a, b| a.name.cmp(&b.name));
         let view = |record: greenroom_core::store::ActorTypeRecord| ActorTypeView {
@@ -350,14 +345,6 @@ impl Node {
             versions: record.versions,
         };
         Ok(records.into_iter().map(view).collect())
-    }
-
-    pub(crate) fn active_by_type(&self) -> BTreeMap<ActorType, usize> {
-        let mut active: BTreeMap<ActorType, usize> = BTreeMap::new();
-        self.dispatch.each_activation(|activation| {
-            *active.entry(activation.address.actor_type.clone()).or_default() += 1;
-        });
-        active
     }
 
     /// One actor type.
@@ -450,7 +437,7 @@ impl Node {
         self.dispatch.draining.store(true, Ordering::Relaxed);
         FailPoint::DrainBegun.reach();
         let deadline = Instant::now() + self.limits().drain_timeout;
-        for activation in self.dispatch.activations_of(|_| true) {
+        for activation in self.dispatch.activations_of(None) {
             drop(activation.tell(Work::Deactivate));
         }
         let population = &self.dispatch.population;
@@ -487,7 +474,9 @@ impl Node {
     async fn operate(&self, address: &Address, operation: Operation) -> Result<bool, Error> {
         self.check_not_draining()?;
         let (reply, receiver) = oneshot::channel();
-        self.dispatch.push(address, Work::Operation(Box::new(operation), reply))?;
+        let work = Work::Operation(Box::new(operation), reply);
+        let deadline = self.dispatch.terms(address)?.deadline;
+        self.dispatch.deliver_in_time(address, work, Life::wake, false, deadline).await?;
         receiver
             .await
             .unwrap_or_else(|_| Err(Error::new(Code::Internal, "the actor's activation ended; try again")))

@@ -2,13 +2,14 @@
 //! when there is no room.
 //!
 //! The least recently used idle ones go first: their sandboxes, and when there are none left,
-//! whole activations. Nothing here stops a turn. When none is idle, [`shares`](crate::shares) says who
+//! whole activations. Room for activations is made before it is used up, and nobody is looked at but those
+//! that go. Nothing here stops a turn. When none is idle, [`shares`](crate::shares) says who
 //! gets the next place.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use greenroom_core::{ActorType, Address, Error, Limits};
@@ -20,7 +21,8 @@ use crate::activation::Activation;
 use crate::dispatch::Dispatch;
 use crate::mailbox::Work;
 use crate::patience::within;
-use crate::shares::{Activations, Asked, Place, SandboxPermit, Sandboxes};
+use crate::recency::{Found, Position, Recency};
+use crate::shares::{Asked, For, Place, Places, Shortage};
 use crate::waits::Waits;
 
 /// Tells the resident memory of the process, in bytes.
@@ -29,7 +31,7 @@ pub type ResidentBytes = Arc<dyn Fn() -> u64 + Send + Sync>;
 /// How often the resident memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// How soon to look again while turns wait for a sandbox.
+/// How soon to look again while somebody waits for a place.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 
 /// How soon to look again while memory is short: sandboxes of large runtimes come by the thousand in
@@ -40,22 +42,34 @@ const LOOK_AT_MEMORY_AFTER: Duration = Duration::from_millis(10);
 /// sandboxes do not come faster than they can go, and no longer, since it may be that nothing comes back.
 const HELD_BACK_MAX: Duration = Duration::from_millis(250);
 
+/// How long a message waits at most for room for the actor it is for: idle ones leave within milliseconds, so if it
+/// is for longer, nearly all are at work.
+const ROOM_WITHIN: Duration = Duration::from_secs(5);
+
 /// The part of those in memory that goes at a time: one in so many, or more when memory is short by more.
 const SHARE: usize = 20;
 
+/// How many are looked at at a time: whoever activates an actor waits for that look.
+const LOOKED_AT_MAX: usize = 4_096;
+
 /// See the [module](self).
 pub(crate) struct Residency {
-    activations: Arc<Activations>,
-    sandboxes: Arc<Sandboxes>,
-    /// Types that were refused a place, until room was made.
-    refused: Mutex<HashSet<ActorType, ahash::RandomState>>,
-    /// The memory is used up, and nobody in it is idle.
-    memory_is_short: AtomicBool,
+    activations: Arc<Places>,
+    sandboxes: Arc<Places>,
+    in_memory: Mutex<InMemory>,
     /// The memory is used up, and some in it are on their way out.
     memory_comes_back: watch::Sender<bool>,
     /// Turns that wait for a sandbox.
     waiting: AtomicUsize,
     short_of: Arc<Notify>,
+}
+
+/// Those who were not told to go.
+#[derive(Default)]
+struct InMemory {
+    activations: BTreeMap<ActorType, Recency>,
+    /// Activations that had a sandbox when they were last looked at.
+    with_sandbox: Recency,
 }
 
 /// One turn that waits for a sandbox.
@@ -67,36 +81,65 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Who has to go.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Goes {
-    Sandboxes,
-    Activations,
-}
-
 impl Residency {
     pub(crate) fn new(limits: &Limits) -> Self {
+        let short_of = Arc::<Notify>::default();
         Residency {
-            activations: Activations::new(limits.activations),
-            sandboxes: Sandboxes::new(limits.sandboxes),
-            refused: Mutex::default(),
-            memory_is_short: AtomicBool::new(false),
+            activations: Places::new(For::Activations, limits.activations, Arc::clone(&short_of)),
+            sandboxes: Places::new(For::Sandboxes, limits.sandboxes, Arc::clone(&short_of)),
+            in_memory: Mutex::default(),
             memory_comes_back: watch::Sender::new(false),
             waiting: AtomicUsize::new(0),
-            short_of: Arc::default(),
+            short_of,
         }
     }
 
     /// A place for one more activation of that type.
     ///
     /// # Errors
-    /// `overloaded` when the type has its part already; idle ones of it are let go then.
+    /// `overloaded` when the type has its part already; room is made then.
     pub(crate) fn place(&self, actor_type: &ActorType) -> Result<Place, Error> {
-        let memory_is_short = self.memory_is_short.load(Ordering::Relaxed);
-        self.activations.take(actor_type, memory_is_short).inspect_err(|_| {
-            self.refused.lock().insert(actor_type.clone());
-            self.short_of.notify_one();
-        })
+        self.activations.take(actor_type)
+    }
+
+    /// Waits a moment for a place for the activation of that actor. `is_called` says whether a turn of another
+    /// waits for it.
+    ///
+    /// # Errors
+    /// `overloaded` when too many wait already, or when none became free. Cancel safe.
+    pub(crate) async fn place_in_time(
+        &self,
+        actor: &Address,
+        is_called: bool,
+        deadline: Instant,
+    ) -> Result<Place, Error> {
+        match self.activations.ask(actor, is_called)? {
+            Asked::Given(place) => Ok(place),
+            Asked::Waits(receiver) => {
+                let deadline = deadline.min(Instant::now() + ROOM_WITHIN);
+                self.activations.wait(actor, receiver, deadline).await
+            }
+        }
+    }
+
+    /// Notes an activation that begins, or stays although it was told to go.
+    pub(crate) fn note(&self, activation: &Arc<Activation>) {
+        let mut in_memory = self.in_memory.lock();
+        let own = in_memory.activations.entry(activation.address.actor_type.clone()).or_default();
+        own.insert(activation, Instant::now());
+    }
+
+    /// Forgets an activation that has ended.
+    pub(crate) fn forget(&self, activation: &Activation) {
+        let address = &activation.address;
+        let mut in_memory = self.in_memory.lock();
+        in_memory.with_sandbox.remove(address);
+        if let Some(own) = in_memory.activations.get_mut(&address.actor_type) {
+            own.remove(address);
+            if own.len() == 0 {
+                in_memory.activations.remove(&address.actor_type);
+            }
+        }
     }
 
     /// Waits for the right to have one more sandbox, for that actor. `is_called` says whether a turn of another
@@ -107,24 +150,27 @@ impl Residency {
     /// became idle before `deadline`. Cancel safe.
     pub(crate) async fn sandbox(
         &self,
-        actor: &Address,
+        activation: &Arc<Activation>,
         deadline: Instant,
         is_called: bool,
         waits: &Waits,
-    ) -> Result<SandboxPermit, Error> {
+    ) -> Result<Place, Error> {
         if *self.memory_comes_back.borrow() {
             let until = deadline.min(Instant::now() + HELD_BACK_MAX);
             // Either way it goes on: the sender lives as long as this does.
             drop(within(until, self.memory_comes_back.subscribe().wait_for(|comes| !comes)).await);
         }
-        match self.sandboxes.ask(actor, is_called)? {
-            Asked::Given(permit) => Ok(permit),
+        let actor = &activation.address;
+        let place = match self.sandboxes.ask(actor, is_called)? {
+            Asked::Given(place) => place,
             Asked::Waits(receiver) => {
                 let _waiting = self.wait_for_sandboxes();
                 self.look_for_standstill(waits, None);
-                Sandboxes::wait(receiver, deadline).await
+                self.sandboxes.wait(actor, receiver, deadline).await?
             }
-        }
+        };
+        self.in_memory.lock().with_sandbox.insert(activation, Instant::now());
+        Ok(place)
     }
 
     /// To be asked when a turn begins to wait for another actor, the `callee`, and when one begins to wait for a
@@ -145,10 +191,12 @@ impl Residency {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// How many activations and sandboxes have a place, and turns wait for one.
+    /// How many activations and sandboxes have a place or are noted, and turns wait for one.
     #[cfg(test)]
     pub(crate) fn taken(&self) -> usize {
-        self.activations.taken() + self.sandboxes.taken() + self.waiting.load(Ordering::Relaxed)
+        let in_memory = self.in_memory.lock();
+        let noted = in_memory.activations.len() + in_memory.with_sandbox.len();
+        noted + self.activations.taken() + self.sandboxes.taken() + self.waiting()
     }
 
     /// As long as what this returns lives, idle sandboxes go.
@@ -162,83 +210,126 @@ impl Residency {
     pub(crate) async fn keep(node: Weak<Dispatch>, resident_bytes: ResidentBytes) {
         loop {
             let Some(dispatch) = node.upgrade() else { return };
-            let limits = &dispatch.limits;
-            let short_of_sandboxes = dispatch.residency.waiting.load(Ordering::Relaxed) > 0;
-            let resident = resident_bytes();
-            let short_of_memory = resident > limits.memory_bytes;
-            let refused = std::mem::take(&mut *dispatch.residency.refused.lock());
-            let short_of_activations = !refused.is_empty();
-            let mut going = 0;
-            if short_of_sandboxes || short_of_memory {
-                let excess = resident.saturating_sub(limits.memory_bytes) as f64 / resident.max(1) as f64;
-                going = dispatch.let_go(Goes::Sandboxes, excess, |_| true);
-            }
-            if short_of_activations {
-                // A type makes its own room, as far as it has any.
-                let own = dispatch.let_go(Goes::Activations, 0.0, |actor_type| refused.contains(actor_type));
-                going += if own > 0 { own } else { dispatch.let_go(Goes::Activations, 0.0, |_| true) };
-            } else if short_of_memory && going == 0 {
-                going = dispatch.let_go(Goes::Activations, 0.0, |_| true);
-            }
-            dispatch.residency.memory_comes_back.send_replace(short_of_memory && going > 0);
-            let memory_is_short = short_of_memory && going == 0;
-            dispatch.residency.memory_is_short.store(memory_is_short, Ordering::Relaxed);
-            if going > 0 {
-                tracing::debug!(
-                    going,
-                    short_of_sandboxes,
-                    short_of_memory,
-                    short_of_activations,
-                    "making room"
-                );
-            }
-            // Those who wait for a sandbox while none is idle are helped as soon as one is.
-            let pause = match (short_of_sandboxes, short_of_memory && going > 0) {
-                (true, _) => LOOK_AGAIN_AFTER,
-                (false, true) => LOOK_AT_MEMORY_AFTER,
-                (false, false) => LOOK_EVERY,
-            };
+            let pause = dispatch.residency.make_room(resident_bytes(), dispatch.limits.memory_bytes);
             // Whoever sleeps keeps no node alive that everybody else has let go.
             let short_of = Arc::clone(&dispatch.residency.short_of);
             drop(dispatch);
             tokio::select! {
                 biased;
                 () = tokio::time::sleep(pause) => {}
-                () = short_of.notified(), if !short_of_sandboxes => {}
+                // Those who wait while none is idle are helped as soon as one is, not sooner.
+                () = short_of.notified(), if pause > LOOK_AGAIN_AFTER => {}
             }
         }
     }
+
+    /// Lets some idle ones go where there is no room; says when to look again.
+    fn make_room(&self, resident: u64, memory_bytes: u64) -> Duration {
+        let short_of_sandboxes = self.waiting() > 0;
+        let short_of_memory = resident > memory_bytes;
+        let shortages = self.activations.shortages();
+        let short_of_activations = !shortages.is_empty();
+        let mut going = 0;
+        if short_of_sandboxes || short_of_memory {
+            let excess = resident.saturating_sub(memory_bytes) as f64 / resident.max(1) as f64;
+            going += self.let_sandboxes_go(excess);
+        }
+        for shortage in &shortages {
+            going += self.let_activations_go_for(shortage);
+        }
+        if short_of_memory && going == 0 {
+            going = self.let_activations_go(None, (self.activations.held() / SHARE).max(1));
+        }
+        self.memory_comes_back.send_replace(short_of_memory && going > 0);
+        self.activations.set_memory_is_short(short_of_memory && going == 0);
+        if going > 0 {
+            tracing::debug!(going, short_of_sandboxes, short_of_memory, short_of_activations, "making room");
+        }
+        match (short_of_sandboxes || short_of_activations, short_of_memory && going > 0) {
+            (true, _) => LOOK_AGAIN_AFTER,
+            (false, true) => LOOK_AT_MEMORY_AFTER,
+            (false, false) => LOOK_EVERY,
+        }
+    }
+
+    /// Lets a share of the least recently used idle sandboxes go, at least that part of all; says how many.
+    fn let_sandboxes_go(&self, part: f64) -> usize {
+        let held = self.sandboxes.held();
+        let count = ((held as f64 * part).ceil() as usize).max(held / SHARE).max(1);
+        let going = self.in_memory.lock().idle_with_sandbox(count);
+        tell(&going, || Work::ReleaseSandbox)
+    }
+
+    /// Makes the room that a type is short of: its own, as far as it has any. Says how many go.
+    fn let_activations_go_for(&self, shortage: &Shortage) -> usize {
+        let Shortage { actor_type, held, excess, is_wanted } = shortage;
+        let told_to_go = held.saturating_sub(self.in_memory.lock().count(actor_type));
+        let count = excess.saturating_sub(told_to_go);
+        let own = self.let_activations_go(Some(actor_type), count);
+        if own == 0 && *is_wanted { self.let_activations_go(None, count) } else { own }
+    }
+
+    /// Lets the least recently used idle activations go, of that type or of all; says how many.
+    fn let_activations_go(&self, of: Option<&ActorType>, count: usize) -> usize {
+        let going = self.in_memory.lock().idle_activations(of, count);
+        tell(&going, || Work::Deactivate)
+    }
 }
 
-impl Dispatch {
-    /// Lets a share of the least recently used idle ones of those types go, at least that part of them;
-    /// says how many were asked.
-    fn let_go(&self, goes: Goes, part: f64, of_type: impl Fn(&ActorType) -> bool) -> usize {
-        let mut idle: Vec<(Instant, Arc<Activation>)> = Vec::new();
-        self.each_activation(|activation| {
-            if of_type(&activation.address.actor_type)
-                && activation.is_idle()
-                && (goes == Goes::Activations || activation.has_sandbox())
-            {
-                idle.push((activation.last_used(), Arc::clone(activation)));
-            }
-        });
-        if idle.is_empty() {
-            return 0;
-        }
-        let part = (idle.len() as f64 * part).ceil() as usize;
-        let count = part.max(idle.len() / SHARE).clamp(1, idle.len());
-        // Among those used at the same time the address decides, not the order of a map.
-        let earlier = |(used, a): &(Instant, Arc<Activation>), (other, b): &(Instant, Arc<Activation>)| {
-            used.cmp(other).then_with(|| a.address.cmp(&b.address))
+fn tell(going: &[Arc<Activation>], work: impl Fn() -> Work) -> usize {
+    for activation in going {
+        // One that has ended meanwhile needs no telling.
+        drop(activation.tell(work()));
+    }
+    going.len()
+}
+
+impl InMemory {
+    fn count(&self, actor_type: &ActorType) -> usize {
+        self.activations.get(actor_type).map_or(0, Recency::len)
+    }
+
+    /// Takes out the least recently used idle ones that have a sandbox, at most so many.
+    fn idle_with_sandbox(&mut self, count: usize) -> Vec<Arc<Activation>> {
+        let now = Instant::now();
+        let look = |activation: &Activation, known_used: Instant| match found(activation, known_used, now) {
+            Found::Idle | Found::Used(_) if activation.is_idle() && !activation.has_sandbox() => Found::Gone,
+            found => found,
         };
-        idle.select_nth_unstable_by(count - 1, earlier);
-        idle[..count].sort_unstable_by(earlier);
-        for (_, activation) in &idle[..count] {
-            let work = if goes == Goes::Sandboxes { Work::ReleaseSandbox } else { Work::Deactivate };
-            // One that has ended meanwhile needs no telling.
-            drop(activation.tell(work));
-        }
-        count
+        let looks = looks(self.with_sandbox.len());
+        (0..looks).filter_map(|_| self.with_sandbox.take_first_if_idle(look)).take(count).collect()
+    }
+
+    /// Takes out the least recently used idle activations, of that type or of all, at most so many.
+    fn idle_activations(&mut self, of: Option<&ActorType>, count: usize) -> Vec<Arc<Activation>> {
+        let now = Instant::now();
+        let types = match of {
+            Some(of) => self.activations.range::<ActorType, _>(of..=of),
+            None => self.activations.range::<ActorType, _>(..),
+        };
+        let looks = looks(types.clone().map(|(_, own)| own.len()).sum());
+        let mut firsts: BTreeSet<Position> = types.filter_map(|(_, own)| own.first().cloned()).collect();
+        let look = |_| {
+            let (_, first) = firsts.pop_first()?;
+            let own = self.activations.get_mut(&first.actor_type)?;
+            let taken = own.take_first_if_idle(|activation, known_used| found(activation, known_used, now));
+            firsts.extend(own.first().cloned());
+            taken
+        };
+        (0..looks).filter_map(look).take(count).collect()
+    }
+}
+
+/// How often to look so that everybody is looked at, if they are not too many: each may turn out to have been used,
+/// and be first again.
+fn looks(count: usize) -> usize {
+    count.saturating_mul(2).min(LOOKED_AT_MAX)
+}
+
+fn found(activation: &Activation, known_used: Instant, now: Instant) -> Found {
+    match (activation.is_idle(), activation.last_used()) {
+        (false, _) => Found::Used(now),
+        (true, used) if used > known_used => Found::Used(used),
+        (true, _) => Found::Idle,
     }
 }

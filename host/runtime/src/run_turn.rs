@@ -161,7 +161,7 @@ impl Actor {
     async fn activate(&mut self, deadline: Instant, depth: u32) -> Result<LiveSandbox, Error> {
         let behavior = self.behavior(deadline).await?;
         let (residency, waits) = (&self.dispatch.residency, &self.dispatch.waits);
-        let permit = residency.sandbox(&self.activation.address, deadline, depth > 0, waits).await?;
+        let place = residency.sandbox(&self.activation, deadline, depth > 0, waits).await?;
         let turn = self.turn(deadline, depth, None);
         let made = within(deadline, self.instantiate(&*behavior, &turn)).await;
         turn.log.finish(&turn.me);
@@ -181,7 +181,7 @@ impl Actor {
             Ok(Ok(sandbox)) => sandbox,
         };
         self.submit(turn.settle()).await;
-        Ok(LiveSandbox { sandbox, version: Arc::clone(&self.version), _permit: permit })
+        Ok(LiveSandbox { sandbox, version: Arc::clone(&self.version), _place: place })
     }
 
     async fn instantiate(

@@ -14,7 +14,7 @@ impl Node {
 
     /// Everything that is counted, as [`greenroom_metrics::CONTENT_TYPE`] says, by a host of that version.
     pub fn scrape(&self, version: &str) -> String {
-        let active = self.active_by_type();
+        let active = self.dispatch.population.count_by_type();
         let types = self.dispatch.types.metrics().into_iter();
         let types = types.map(|(name, metrics)| {
             let active = active.get(&name).copied().unwrap_or(0);

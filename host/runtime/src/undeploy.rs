@@ -96,7 +96,7 @@ impl Dispatch {
     }
 
     async fn is_in_use(&self, actor_type: &ActorType) -> StoreResult<bool> {
-        let actors = self.store.actors(actor_type, "", None, 1).await?;
+        let actors = self.store.actors(Some(actor_type), "", None, 1).await?;
         Ok(!actors.is_empty() || !self.store.dead_letters(Some(actor_type), None, 1).await?.is_empty())
     }
 
@@ -106,7 +106,7 @@ impl Dispatch {
         // No activation is made from here on.
         self.types.close(actor_type);
         let error = unknown(actor_type);
-        for activation in self.activations_of(|of| of == actor_type) {
+        for activation in self.activations_of(Some(actor_type)) {
             activation.gate.fail(&error);
             for work in self.abandon(&activation) {
                 work.refuse(error.clone());

@@ -63,6 +63,26 @@ async fn a_component_has_its_own_bound() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Many more actors than there is room for, one after the other: nearly all in memory are idle.
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_actors_make_room_and_nobody_is_refused() -> anyhow::Result<()> {
+    let host = Host::with_probe(Settings::default().limit("activations", "100")).await?;
+    for number in 0..1_000 {
+        host.call("probe", &format!("new-{number}"), "increment", "").await?.expect(200);
+    }
+    for number in 0..200 {
+        let (caller, callee) = (format!("caller-{number}"), format!("callee-{number}"));
+        let calls = json!([call(&callee, "increment", json!(""))]);
+        let seen = script::results(&host, &caller, calls).await?;
+        assert!(seen[0].get("reply").is_some(), "{caller}: {}", seen[0]);
+    }
+    let known: Value = host.get("/v1/actor-types/probe").await?.expect(200).json();
+    assert!(known["active_actors"].as_u64() <= Some(100), "{known}");
+    let kept = host.call("probe", "new-0", "get", "").await?.expect(200).text();
+    assert_eq!(kept, "1", "who made room has lost nothing");
+    Ok(())
+}
+
 /// What the guest is told when one operation is too much; the turn itself goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_is_told_which_bound_it_passes() -> anyhow::Result<()> {

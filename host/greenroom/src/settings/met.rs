@@ -80,7 +80,7 @@ const MET: &[Met] = &[
     ),
     met(
         "limits.activations",
-        "503 `overloaded`, with `Retry-After`",
+        "waits; 503 `overloaded`, with `Retry-After`, when none became idle within `ROOM_WITHIN`",
         "the one idle for longest: `deactivate`",
     ),
     met("limits.memory_bytes", NOTHING, "those idle for longest: `deactivate`"),
@@ -269,6 +269,19 @@ const FIXED: &[Fixed] = &[
         "BACKLOGS_MAX",
         "Actors whose waiting messages are counted against `limits.mailbox_capacity`.",
         "where fewest wait, they are counted anew",
+    ),
+    fixed(
+        "runtime/src/residency.rs",
+        "ROOM_WITHIN",
+        "How long a message waits for room for the actor it is for, in `limits.activations` or `limits.memory_bytes`.",
+        "503 `overloaded`, with `Retry-After`; a guest's `call`: `overloaded`",
+    ),
+    fixed(
+        "runtime/src/shares.rs",
+        "WAITING_PER_PLACE",
+        "Messages to actors of one type that wait for room, for each of `limits.activations`, and turns that wait \
+         for a sandbox, for each of `limits.sandboxes`.",
+        "503 `overloaded`, with `Retry-After`; a guest's `call`: `overloaded`",
     ),
     fixed(
         "greenroom/src/logging.rs",

@@ -63,19 +63,30 @@ pub(super) async fn actors_are_listed_once_and_in_order(store: &impl Store) {
         nothing,
     ];
     store.commit(&batch).await.expect("a commit");
-    let all = ["a", "a%", "a2", "a3", "a\u{10FFFF}", "b"];
-    for prefix in ["", "a", "a%", "a\u{10FFFF}", "b", "c"] {
-        for after in [None, Some("a"), Some("a%"), Some("a1"), Some("a3"), Some("b"), Some("z")] {
-            for limit in [0, 1, 2, 100] {
-                let expected = all
-                    .iter()
-                    .filter(|id| id.starts_with(prefix) && after.is_none_or(|after| **id > after))
-                    .take(limit)
-                    .map(|id| task(id).id)
-                    .collect();
-                let after = after.map(|after| task(after).id);
-                let found = store.actors(&actor_type("task"), prefix, after.as_ref(), limit).await;
-                assert_eq!(found, Ok(expected), "prefix {prefix} after {after:?} limit {limit}");
+    let mut all: Vec<Address> = ["a", "a%", "a2", "a3", "a\u{10FFFF}", "b"].map(task).into();
+    all.push(other.clone());
+    let (before, between) = (Address::parse("s", "a"), Address::parse("task-", "a"));
+    let outside =
+        [before, between, Address::parse("z", "a")].map(|address| address.expect("a valid address"));
+    let afters: Vec<Address> = ["a", "a%", "a1", "a3", "b", "z"].map(task).into();
+    let afters: Vec<Option<&Address>> =
+        afters.iter().chain([&other]).chain(&outside).map(Some).chain([None]).collect();
+    for name in [None, Some("task"), Some("task2"), Some("none")] {
+        let name = name.map(actor_type);
+        for prefix in ["", "a", "a%", "a\u{10FFFF}", "b", "c", "\u{1}"] {
+            for after in &afters {
+                for limit in [0, 1, 2, 100] {
+                    let expected = all
+                        .iter()
+                        .filter(|address| name.as_ref().is_none_or(|name| address.actor_type == *name))
+                        .filter(|address| address.id.as_str().starts_with(prefix))
+                        .filter(|address| after.is_none_or(|after| *address > after))
+                        .take(limit)
+                        .cloned()
+                        .collect();
+                    let found = store.actors(name.as_ref(), prefix, *after, limit).await;
+                    assert_eq!(found, Ok(expected), "{name:?} prefix {prefix} after {after:?} limit {limit}");
+                }
             }
         }
     }

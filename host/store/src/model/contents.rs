@@ -11,8 +11,8 @@ use greenroom_core::store::{
     StoredActor, StoredMessage, StoredSummary, Undeployed, VersionRecord, WriteSet,
 };
 use greenroom_core::{
-    ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
-    Timestamp, TypeSettings,
+    ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId, Timestamp,
+    TypeSettings,
 };
 
 /// All that one actor has stored.
@@ -170,16 +170,18 @@ impl Contents {
 
     pub(super) fn actors(
         &self,
-        actor_type: &ActorType,
+        actor_type: Option<&ActorType>,
         prefix: &str,
-        after: Option<&ActorId>,
+        after: Option<&Address>,
         limit: usize,
-    ) -> Vec<ActorId> {
+    ) -> Vec<Address> {
         self.actors
             .iter()
-            .filter(|(address, actor)| address.actor_type == *actor_type && actor.is_listed())
-            .map(|(address, _)| &address.id)
-            .filter(|id| id.as_str().starts_with(prefix) && after.is_none_or(|after| *id > after))
+            .filter(|(_, actor)| actor.is_listed())
+            .map(|(address, _)| address)
+            .filter(|address| actor_type.is_none_or(|name| address.actor_type == *name))
+            .filter(|address| address.id.as_str().starts_with(prefix))
+            .filter(|address| after.is_none_or(|after| *address > after))
             .take(limit)
             .cloned()
             .collect()
@@ -297,7 +299,7 @@ impl Contents {
         }
         if purge {
             self.dead_letters.retain(|_, letter| letter.to.actor_type != *actor_type);
-        } else if !self.actors(actor_type, "", None, 1).is_empty()
+        } else if !self.actors(Some(actor_type), "", None, 1).is_empty()
             || !self.dead_letters(Some(actor_type), None, 1).is_empty()
         {
             return Undeployed::InUse;

@@ -15,8 +15,8 @@ use greenroom_core::store::{
     StoreResult, StoredActor, StoredSummary, Undeployed, WriteSet,
 };
 use greenroom_core::{
-    ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
-    Timestamp, TypeSettings,
+    ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId, Timestamp,
+    TypeSettings,
 };
 use parking_lot::Mutex;
 
@@ -258,11 +258,11 @@ impl Store for ModelStore {
 
     async fn actors(
         &self,
-        actor_type: &ActorType,
+        actor_type: Option<&ActorType>,
         prefix: &str,
-        after: Option<&ActorId>,
+        after: Option<&Address>,
         limit: usize,
-    ) -> StoreResult<Vec<ActorId>> {
+    ) -> StoreResult<Vec<Address>> {
         self.read(|contents| contents.actors(actor_type, prefix, after, limit)).await
     }
 

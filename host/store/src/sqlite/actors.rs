@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use greenroom_core::store::{Due, Mail, MailKey, StoreResult, StoredActor, StoredMessage, StoredSummary};
-use greenroom_core::{ActorId, ActorType, Address, MessageId, Timestamp};
+use greenroom_core::{ActorType, Address, MessageId, Timestamp};
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
@@ -51,6 +51,33 @@ fn after_prefix(prefix: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// The values of [`query::ACTORS`]; none where there is nobody to look for.
+pub(super) fn actors_range(
+    actor_type: Option<&ActorType>,
+    prefix: &str,
+    after: Option<&Address>,
+    limit: usize,
+) -> Option<[Value; 6]> {
+    // No id has such a character, and the statement has one for its own use.
+    if prefix.contains(char::is_control) {
+        return None;
+    }
+    let [first, end] = text_range(prefix, None);
+    let (name, place) = match (actor_type, after) {
+        (Some(one), Some(after)) if after.actor_type > *one => return None,
+        (Some(one), Some(after)) if after.actor_type < *one => (one.as_str(), first.clone()),
+        (Some(one), None) => (one.as_str(), first.clone()),
+        (_, Some(after)) => {
+            let [place, _] = text_range(prefix, Some(after.id.as_str()));
+            (after.actor_type.as_str(), place)
+        }
+        // Before all types, with no more of its own.
+        (None, None) => ("", Value::Null),
+    };
+    let all_types = Value::Integer(i64::from(actor_type.is_none()));
+    Some([name.into(), place, end, first, all_types, count(limit)])
 }
 
 /// The values of [`query::MAIL`].
@@ -169,15 +196,14 @@ impl SqliteStore {
 
     pub(super) async fn list_actors(
         &self,
-        actor_type: &ActorType,
+        actor_type: Option<&ActorType>,
         prefix: &str,
-        after: Option<&ActorId>,
+        after: Option<&Address>,
         limit: usize,
-    ) -> StoreResult<Vec<ActorId>> {
-        let range = text_range(prefix, after.map(ActorId::as_str));
-        let bounds = [actor_type.as_str().into()].into_iter().chain(range).chain([count(limit)]);
-        let found = self.rows(query::ACTORS, bounds).await?;
-        self.decoded(|| found.iter().map(|row| Columns::from(row, 0).actor_id()).collect())
+    ) -> StoreResult<Vec<Address>> {
+        let Some(values) = actors_range(actor_type, prefix, after, limit) else { return Ok(Vec::new()) };
+        let found = self.rows(query::ACTORS, values).await?;
+        self.decoded(|| found.iter().map(|row| Columns::from(row, 0).address()).collect())
     }
 
     pub(super) async fn list_due(
@@ -220,7 +246,7 @@ impl SqliteStore {
 fn moment_row(row: &SqliteRow) -> sqlx::Result<(Due, bool)> {
     let mut columns = Columns::from(row, 0);
     let at = columns.moment()?;
-    let address = Address { actor_type: columns.actor_type()?, id: columns.actor_id()? };
+    let address = columns.address()?;
     Ok((Due { at, address }, columns.integer()? != 0))
 }
 

@@ -43,8 +43,8 @@ use greenroom_core::store::{
     StoredActor, StoredSummary, Undeployed, WriteSet,
 };
 use greenroom_core::{
-    ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
-    Timestamp, TypeSettings,
+    ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId, Timestamp,
+    TypeSettings,
 };
 use sqlx::sqlite::SqliteRow;
 
@@ -153,11 +153,11 @@ impl Store for SqliteStore {
 
     async fn actors(
         &self,
-        actor_type: &ActorType,
+        actor_type: Option<&ActorType>,
         prefix: &str,
-        after: Option<&ActorId>,
+        after: Option<&Address>,
         limit: usize,
-    ) -> StoreResult<Vec<ActorId>> {
+    ) -> StoreResult<Vec<Address>> {
         self.list_actors(actor_type, prefix, after, limit).await
     }
 

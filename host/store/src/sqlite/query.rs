@@ -53,27 +53,32 @@ pub(super) const ONE_MESSAGE: &str = concat!(
     " FROM mailbox WHERE actor_type = ?1 AND actor_id = ?2 AND due_at = ?3 AND message_id = ?4"
 );
 
-/// Ids of actors with anything stored, from `?2` on and before `?3`: from one id it jumps to the
-/// next in each table, so it never reads all the state of an actor with a million keys.
-pub(super) const ACTORS: &str = "WITH RECURSIVE actor (id) AS ( \
-     SELECT min(id) FROM ( \
-       SELECT min(actor_id) AS id FROM state WHERE actor_type = ?1 AND actor_id >= ?2 AND actor_id < ?3 \
-       UNION ALL \
-       SELECT min(actor_id) FROM mailbox WHERE actor_type = ?1 AND actor_id >= ?2 AND actor_id < ?3 \
-       UNION ALL \
-       SELECT min(actor_id) FROM reminder WHERE actor_type = ?1 AND actor_id >= ?2 AND actor_id < ?3) \
+/// Actors with anything stored, in order of type and id: those of the type `?1` from the id `?2` on, then, if `?5`, those
+/// of all types after it; of each type those from the id `?4` on and before `?3`. Each row but the first is the
+/// one before it taken a step further, in each table: to the next id, or, where `place` says that the type has no more,
+/// to the next type. So it never reads all the state of an actor with a million keys. An id that was found ends with a
+/// character that no id has, and there is nothing between it and the id itself.
+pub(super) const ACTORS: &str = "WITH RECURSIVE actor (actor_type, place) AS ( \
+     SELECT ?1, ?2 \
      UNION ALL \
-     SELECT (SELECT min(id) FROM ( \
+     SELECT CASE WHEN place IS NULL THEN (SELECT min(name) FROM ( \
+       SELECT min(actor_type) AS name FROM state WHERE actor_type > actor.actor_type \
+       UNION ALL \
+       SELECT min(actor_type) FROM mailbox WHERE actor_type > actor.actor_type \
+       UNION ALL \
+       SELECT min(actor_type) FROM reminder WHERE actor_type > actor.actor_type)) \
+     ELSE actor_type END, \
+     CASE WHEN place IS NULL THEN ?4 ELSE (SELECT min(id) FROM ( \
        SELECT min(actor_id) AS id FROM state \
-       WHERE actor_type = ?1 AND actor_id > actor.id AND actor_id < ?3 \
+       WHERE actor_type = actor.actor_type AND actor_id >= actor.place AND actor_id < ?3 \
        UNION ALL \
        SELECT min(actor_id) FROM mailbox \
-       WHERE actor_type = ?1 AND actor_id > actor.id AND actor_id < ?3 \
+       WHERE actor_type = actor.actor_type AND actor_id >= actor.place AND actor_id < ?3 \
        UNION ALL \
        SELECT min(actor_id) FROM reminder \
-       WHERE actor_type = ?1 AND actor_id > actor.id AND actor_id < ?3)) \
-     FROM actor WHERE actor.id IS NOT NULL) \
-     SELECT id FROM actor WHERE id IS NOT NULL LIMIT ?4";
+       WHERE actor_type = actor.actor_type AND actor_id >= actor.place AND actor_id < ?3)) || char(1) END \
+     FROM actor WHERE actor_type IS NOT NULL AND (?5 OR place IS NOT NULL)) \
+     SELECT actor_type, rtrim(place, char(1)) FROM actor WHERE substr(place, -1) = char(1) LIMIT ?6";
 
 /// Moments at which something wakes, after `(?2, ?3, ?4)` and until `?1`, each with its actor, and
 /// whether that actor has no earlier one. At most `?5` are looked at, so the statement is short

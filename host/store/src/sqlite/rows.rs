@@ -125,8 +125,9 @@ impl<'r> Columns<'r> {
         ActorType::new(self.text()?).map_err(invalid)
     }
 
-    pub(super) fn actor_id(&mut self) -> sqlx::Result<ActorId> {
-        ActorId::new(self.text()?).map_err(invalid)
+    pub(super) fn address(&mut self) -> sqlx::Result<Address> {
+        let actor_type = self.actor_type()?;
+        Ok(Address { actor_type, id: ActorId::new(self.text()?).map_err(invalid)? })
     }
 
     fn method(&mut self) -> sqlx::Result<Method> {
@@ -201,7 +202,7 @@ pub(super) fn message_or_key(to: &Address, row: &SqliteRow) -> sqlx::Result<Resu
 /// A row of one dead letter.
 pub(super) fn dead_letter(mut columns: Columns<'_>) -> sqlx::Result<DeadLetter> {
     let letter = DeadLetter {
-        to: Address { actor_type: columns.actor_type()?, id: columns.actor_id()? },
+        to: columns.address()?,
         message: delivered(&mut columns)?,
         died_at: columns.moment()?,
         error: columns.text()?.to_owned(),
@@ -214,7 +215,7 @@ pub(super) fn dead_letter(mut columns: Columns<'_>) -> sqlx::Result<DeadLetter> 
 /// A row of the list of dead letters.
 pub(super) fn dead_letter_summary(mut columns: Columns<'_>) -> sqlx::Result<DeadLetterSummary> {
     Ok(DeadLetterSummary {
-        to: Address { actor_type: columns.actor_type()?, id: columns.actor_id()? },
+        to: columns.address()?,
         id: columns.message_id()?,
         method: columns.method()?,
         content_type: columns.text()?.into(),

@@ -187,11 +187,13 @@ async fn assert_same(one: &impl Store, other: &impl Store) {
             let after = MailKey { due_at: now, id: MessageId::from_bytes([0x30; 16]) };
             same!(store => store.mail(address, now, Some(after), 100));
         }
-        for after in IDS.map(|id| Address::parse("task", id).unwrap().id) {
-            same!(store => store.actors(&address.actor_type, "a", Some(&after), 2));
+        for after in IDS.map(|id| Address::parse("task", id).unwrap()) {
+            same!(store => store.actors(None, "a", Some(&after), 5));
+            same!(store => store.actors(Some(&address.actor_type), "a", Some(&after), 2));
         }
-        same!(store => store.actors(&address.actor_type, "", None, 100));
+        same!(store => store.actors(Some(&address.actor_type), "", None, 100));
     }
+    same!(store => store.actors(None, "", None, 100));
     for until in MOMENTS.map(Timestamp::from_unix_ms) {
         same!(store => store.due(until, None, 100));
         same!(store => store.due(until, None, 2));
