@@ -28,6 +28,7 @@ use crate::long_turns::LongTurns;
 use crate::mailbox::{Call, Refused, Work};
 use crate::patience::within;
 use crate::population::Population;
+use crate::purges::Purges;
 use crate::residency::Residency;
 use crate::scheduler::Scheduler;
 use crate::shares::Place;
@@ -59,6 +60,7 @@ pub(crate) struct Dispatch {
     pub(crate) residency: Residency,
     long_turns: LongTurns,
     pub(crate) requests: Requests,
+    pub(crate) purges: Purges,
     pub(crate) draining: AtomicBool,
     pub(crate) broken: watch::Sender<Option<Error>>,
     /// One permit: whoever has it makes a backup.
@@ -99,6 +101,7 @@ impl Dispatch {
             committer,
             scheduler: Scheduler::new(),
             requests: Requests::default(),
+            purges: Purges::default(),
             draining: AtomicBool::new(false),
             broken: watch::Sender::new(None),
             backups: Arc::new(Semaphore::new(1)),
@@ -372,6 +375,11 @@ impl Dispatch {
         for write_set in write_sets.iter().filter(|write_set| write_set.purge || write_set.mail.is_some()) {
             self.backlog.remove(&write_set.address);
         }
+    }
+
+    /// Nothing waits any more for an actor that was purged.
+    pub(crate) fn forget_backlog_for(&self, address: &Address) {
+        self.backlog.remove(address);
     }
 
     /// Nothing waits any more for actors of a type that is gone.
