@@ -12,6 +12,8 @@
 
 mod activation;
 mod alarm;
+mod background;
+mod backlog;
 mod backup;
 mod changes;
 mod committer;
