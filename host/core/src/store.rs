@@ -439,6 +439,10 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> StoreResult<Mail>;
 
+    /// The keys of messages that wait for that actor, or for anybody, due or not: at most `limit`. Of one actor, in
+    /// mailbox order.
+    async fn waiting(&self, address: Option<&Address>, limit: usize) -> StoreResult<Vec<MailKey>>;
+
     /// Sizes and reminders of one actor.
     async fn summary(&self, address: &Address) -> StoreResult<StoredSummary>;
 

@@ -28,6 +28,8 @@ pub(crate) struct Activation {
     /// Milliseconds after `born` at which the last message was taken.
     used_ms: AtomicU64,
     busy: AtomicBool,
+    /// Its work stands in line, until somebody waits for it: see [`background`](crate::background).
+    in_line: AtomicBool,
     has_sandbox: AtomicBool,
 }
 
@@ -52,6 +54,7 @@ impl Activation {
             born: Instant::now(),
             used_ms: AtomicU64::new(0),
             busy: AtomicBool::new(true),
+            in_line: AtomicBool::new(false),
             has_sandbox: AtomicBool::new(false),
         }
     }
@@ -68,6 +71,8 @@ impl Activation {
         self.mailbox.push(work)?;
         if !self.busy.load(Ordering::Relaxed) {
             rouse(&self.life);
+        } else if self.in_line.load(Ordering::Relaxed) {
+            self.life.wake();
         }
         Ok(())
     }
@@ -98,6 +103,11 @@ impl Activation {
 
     pub(crate) fn set_busy(&self, busy: bool) {
         self.busy.store(busy, Ordering::Release);
+    }
+
+    /// Notes that its work stands in line: what is given to it then may be somebody who waits for it.
+    pub(crate) fn set_in_line(&self, in_line: bool) {
+        self.in_line.store(in_line, Ordering::Relaxed);
     }
 
     /// Whether it does nothing and nothing waits for it. Whoever sees that sees what it did before too.

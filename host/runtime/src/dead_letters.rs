@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use greenroom_core::store::{DeadLetter, DeadLetterSummary, StoreError};
+use greenroom_core::store::{DeadLetter, DeadLetterSummary, MailKey, StoreError};
 use greenroom_core::{ActorType, Address, Code, Error, MessageId, Timestamp};
 
 use crate::dispatch::Dispatch;
@@ -61,7 +61,8 @@ impl Node {
 impl Dispatch {
     async fn retry_dead_letter(self: &Arc<Self>, id: MessageId) -> Result<(), Error> {
         let letter = self.store.dead_letter(id).await?.ok_or_else(|| unknown(id))?;
-        self.check_send(&letter.to, &[])?;
+        self.look_up_backlog(&letter.to).await?;
+        self.check_send(&letter.to, 0, &[])?;
         let now = self.clock.now();
         // Between two commits: it is counted before it can be delivered, and its activation knows that the
         // commit by which it died is over; as long as it does not, it skips the message.
@@ -69,15 +70,15 @@ impl Dispatch {
         match self.store.retry_dead_letter(id, now).await {
             Ok(Some(to)) => {
                 tracing::info!(actor = %to, message_id = %id, "a dead letter goes back into its mailbox");
-                self.count_sent(&to);
-                self.wake(&to);
+                self.backlogs.sent(&to, MailKey { due_at: Timestamp::EPOCH, id });
+                self.look(&to);
                 Ok(())
             }
             Ok(None) => Err(unknown(id)),
             Err(error) => {
                 // It may be back all the same.
                 if let StoreError::Unknown(_) = error {
-                    self.wake(&letter.to);
+                    self.look(&letter.to);
                 }
                 Err(error.into())
             }
@@ -85,8 +86,8 @@ impl Dispatch {
     }
 
     /// Lets an actor look for a message that died before.
-    fn wake(self: &Arc<Self>, to: &Address) {
-        if self.is_draining() || self.hint(to).is_err() {
+    fn look(self: &Arc<Self>, to: &Address) {
+        if self.is_draining() || !self.hint(to) {
             self.scheduler.note(Timestamp::EPOCH);
         }
     }

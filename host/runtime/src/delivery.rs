@@ -115,7 +115,7 @@ impl Actor {
             }
             if delivered {
                 // More waits; what came meanwhile goes first.
-                drop(self.activation.tell(Work::StoredDue));
+                drop(self.activation.tell(Work::StoredDue(None)));
                 return Ok(());
             }
         }
@@ -123,8 +123,7 @@ impl Actor {
 
     async fn deliver(&mut self, stored: StoredMessage) -> Delivered {
         let (key, attempt) = (stored.key(), stored.message.attempt);
-        let deadline = self.own_deadline();
-        let (write_set, delivered) = match self.run_turn(stored.message.clone(), deadline, 0).await {
+        let (write_set, delivered) = match self.run_background_turn(stored.message.clone()).await {
             Ok((_, write_set)) => {
                 (WriteSet { mail: Some(MailChange::Consumed(key)), ..write_set }, Delivered::Over)
             }
@@ -233,10 +232,9 @@ impl Actor {
             origin: Origin::Reminder(Arc::clone(&reminder.name)),
             attempt: reminder.attempt,
         };
-        let deadline = self.own_deadline();
         let name = Arc::clone(&reminder.name);
         FailPoint::ReminderDue.reach();
-        let mut write_set = match self.run_turn(message.clone(), deadline, 0).await {
+        let mut write_set = match self.run_background_turn(message.clone()).await {
             Ok((_, write_set)) => write_set,
             Err(error) if self.is_no_failure(&error) => return self.look_again(),
             Err(error) => {

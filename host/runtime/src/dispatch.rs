@@ -11,21 +11,24 @@ use std::time::Duration;
 use dashmap::DashMap;
 use greenroom_core::store::{MailChange, Store, StoreError, StoredMessage, WriteSet};
 use greenroom_core::{
-    ActorType, Address, Clock, Code, Error, Limits, Message, MessageIdGenerator, Payload, SettingsInForce,
-    Timestamp,
+    ActorType, Address, Clock, Code, Error, Limits, Message, MessageId, MessageIdGenerator, Payload,
+    SettingsInForce, Timestamp,
 };
 use parking_lot::Mutex;
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::activation::Activation;
+use crate::background::Background;
+use crate::backlog::{Backlogs, mailbox_full};
 use crate::committer::{Committed, Committer};
 use crate::idempotency::{Keyed, Requests};
 use crate::life::Life;
 use crate::lifecycle;
 use crate::long_turns::LongTurns;
-use crate::mailbox::{Call, Refused, Work};
+use crate::mailbox::{Call, Caller, Refused, Work};
 use crate::patience::within;
 use crate::population::Population;
 use crate::purges::Purges;
@@ -33,15 +36,11 @@ use crate::residency::Residency;
 use crate::scheduler::Scheduler;
 use crate::shares::Place;
 use crate::types::Types;
-use crate::waits::{WaitEdge, Waits};
+use crate::waits::Waits;
 
 /// How much longer a caller waits than the callee may take, so that it hears the callee's own
 /// account of a deadline that passed.
 pub(crate) const REPLY_GRACE: Duration = Duration::from_millis(250);
-
-/// Actors whose waiting messages are counted at most. Beyond, those for whom fewest wait are counted anew, from
-/// nothing: they are the furthest from their bound.
-const BACKLOGS_MAX: usize = 100_000;
 
 /// How soon the scheduler looks again at what is due after an activation was abandoned.
 pub(crate) const LOAD_AGAIN_AFTER_MS: u64 = 1_000;
@@ -57,6 +56,7 @@ pub(crate) struct Dispatch {
     pub(crate) waits: Waits,
     pub(crate) committer: Committer,
     pub(crate) scheduler: Scheduler,
+    pub(crate) background: Background,
     pub(crate) residency: Residency,
     long_turns: LongTurns,
     pub(crate) requests: Requests,
@@ -67,9 +67,7 @@ pub(crate) struct Dispatch {
     pub(crate) backups: Arc<Semaphore>,
     activations: DashMap<Address, Arc<Activation>, ahash::RandomState>,
     pub(crate) population: Population,
-    /// Stored messages that wait, by recipient, as far as it is known that they do: those from before the
-    /// node started are not counted.
-    backlog: DashMap<Address, usize, ahash::RandomState>,
+    pub(crate) backlogs: Backlogs,
 }
 
 /// What holds for one message; see [`Dispatch::terms`].
@@ -83,11 +81,18 @@ impl Dispatch {
         limits: Limits,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
-        ids: MessageIdGenerator,
-        chance: StdRng,
+        latest: Option<MessageId>,
+        seed: Option<u64>,
         types: Types,
         committer: Committer,
     ) -> Self {
+        let (ids, chance, processors) = if let Some(seed) = seed {
+            // What is simulated is the same on every machine.
+            (MessageIdGenerator::seeded(latest, seed), StdRng::seed_from_u64(seed), 2)
+        } else {
+            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            (MessageIdGenerator::starting_after(latest), StdRng::from_os_rng(), processors)
+        };
         Dispatch {
             residency: Residency::new(&limits),
             long_turns: LongTurns::default(),
@@ -100,6 +105,7 @@ impl Dispatch {
             waits: Waits::default(),
             committer,
             scheduler: Scheduler::new(),
+            background: Background::new(processors),
             requests: Requests::default(),
             purges: Purges::default(),
             draining: AtomicBool::new(false),
@@ -107,7 +113,7 @@ impl Dispatch {
             backups: Arc::new(Semaphore::new(1)),
             activations: DashMap::default(),
             population: Population::default(),
-            backlog: DashMap::default(),
+            backlogs: Backlogs::default(),
         }
     }
 
@@ -118,10 +124,9 @@ impl Dispatch {
         to: &Address,
         message: Message,
         deadline: Instant,
-        depth: u32,
-        wait: Option<WaitEdge>,
+        caller: Caller,
     ) -> Result<Payload, Error> {
-        let asked = self.ask(to, message, deadline, depth, wait, None);
+        let asked = self.ask(to, message, deadline, caller, None);
         within(deadline + REPLY_GRACE, asked).await.unwrap_or_else(|_| Err(self.timed_out(to)))
     }
 
@@ -132,15 +137,15 @@ impl Dispatch {
         to: &Address,
         message: Message,
         deadline: Instant,
-        depth: u32,
-        wait: Option<WaitEdge>,
+        caller: Caller,
         keyed: Option<Box<Keyed>>,
     ) -> Result<Payload, Error> {
         let (reply, replied) = oneshot::channel();
         // The turn of an actor that calls has only the little stack of its sandbox to lend.
-        let rouse = if wait.is_some() { Life::wake } else { Life::lend };
-        let call = Call { message, reply, deadline, arrived: Instant::now(), depth, wait, keyed };
-        self.deliver_in_time(to, Work::Call(Box::new(call)), rouse, depth > 0, deadline).await?;
+        let rouse = if caller.wait.is_some() { Life::wake } else { Life::lend };
+        let is_called = caller.depth > 0;
+        let call = Call { message, reply, deadline, arrived: Instant::now(), caller, keyed };
+        self.deliver_in_time(to, Work::Call(Box::new(call)), rouse, is_called, deadline).await?;
         let ended = |_| Err(Error::new(Code::Internal, "the actor's activation ended without a reply"));
         replied.await.unwrap_or_else(ended)
     }
@@ -160,9 +165,23 @@ impl Dispatch {
         })
     }
 
-    /// Tells an actor that something stored is due.
-    pub(crate) fn hint(self: &Arc<Self>, to: &Address) -> Result<(), Error> {
-        self.push(to, Work::StoredDue)
+    /// Tells an actor that something was stored for it, if it is in memory or may be woken now; says whether it was
+    /// told. Otherwise it is left to the scheduler.
+    pub(crate) fn hint(self: &Arc<Self>, to: &Address) -> bool {
+        let woken = if self.find(to).is_some() {
+            None
+        } else if let Some(woken) = self.background.try_wake() {
+            Some(woken)
+        } else {
+            return false;
+        };
+        self.push(to, Work::StoredDue(woken)).is_ok()
+    }
+
+    /// Tells an actor that something stored is due, as soon as it may be woken.
+    pub(crate) async fn wake(self: &Arc<Self>, to: &Address) -> Result<(), Error> {
+        let woken = if self.find(to).is_some() { None } else { Some(self.background.wake().await) };
+        self.push(to, Work::StoredDue(woken))
     }
 
     /// Hands `work` to the activation of `to`, making it when there is none.
@@ -296,17 +315,6 @@ impl Dispatch {
         addresses.iter().filter_map(|address| self.find(address)).collect()
     }
 
-    /// Whether one more message may be sent to that address now, after those that the same turn has sent.
-    pub(crate) fn check_send(&self, to: &Address, sent: &[StoredMessage]) -> Result<(), Error> {
-        let capacity =
-            self.types.with_settings(&to.actor_type, |settings| settings.limits.mailbox_capacity)?;
-        let waiting = self.backlog.get(to).map_or(0, |count| *count);
-        // They are counted one by one only where it matters.
-        let is_full = waiting + sent.len() >= capacity
-            && waiting + sent.iter().filter(|sent| sent.to == *to).count() >= capacity;
-        if is_full { Err(mailbox_full(to, capacity)) } else { Ok(()) }
-    }
-
     /// Stores a message from outside; returns when it is durable.
     pub(crate) async fn store_message(&self, message: StoredMessage) -> Result<(), Error> {
         let write_set = WriteSet { sends: vec![message.clone()], ..WriteSet::empty(message.to) };
@@ -326,77 +334,18 @@ impl Dispatch {
         let noted = [
             ("activations", self.activations.len()),
             ("activations counted", self.population.count()),
-            ("mailboxes with a backlog", self.backlogs()),
+            ("mailboxes with a backlog", self.backlogs.len()),
             ("waits", self.waits.len()),
             ("requests with a key", self.requests.len()),
             ("bytes on the way to the store", self.committer.bytes_on_the_way()),
             ("places in memory", self.residency.taken()),
+            ("work that nobody waits for", self.background.taken()),
         ];
         noted.into_iter().filter(|(_, count)| *count > 0).map(|(what, n)| format!("{n} {what}")).collect()
     }
 
-    /// For how many actors what waits is counted.
-    #[cfg(test)]
-    pub(crate) fn backlogs(&self) -> usize {
-        self.backlog.len()
-    }
-
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
-    }
-
-    /// Counts a message that was put into a durable mailbox.
-    pub(crate) fn count_sent(&self, to: &Address) {
-        if let Some(mut count) = self.backlog.get_mut(to) {
-            *count += 1;
-            return;
-        }
-        let mut least = 1;
-        while self.backlog.len() >= BACKLOGS_MAX {
-            self.backlog.retain(|_, count| *count > least);
-            least *= 2;
-        }
-        *self.backlog.entry(to.clone()).or_default() += 1;
-    }
-
-    /// Counts a message that is in a durable mailbox no more.
-    fn uncount_sent(&self, to: &Address) {
-        if let dashmap::Entry::Occupied(mut entry) = self.backlog.entry(to.clone()) {
-            *entry.get_mut() -= 1;
-            if *entry.get() == 0 {
-                entry.remove();
-            }
-        }
-    }
-
-    /// Counts anew, from nothing, what waits for those who may have taken a message or not: a count that
-    /// is too low lets a few messages too many in, one that is too high would never come down again.
-    fn forget_backlog(&self, write_sets: &[WriteSet]) {
-        for write_set in write_sets.iter().filter(|write_set| write_set.purge || write_set.mail.is_some()) {
-            self.backlog.remove(&write_set.address);
-        }
-    }
-
-    /// Nothing waits any more for an actor that was purged.
-    pub(crate) fn forget_backlog_for(&self, address: &Address) {
-        self.backlog.remove(address);
-    }
-
-    /// Nothing waits any more for actors of a type that is gone.
-    pub(crate) fn forget_backlog_of(&self, actor_type: &ActorType) {
-        self.backlog.retain(|address, _| address.actor_type != *actor_type);
-    }
-
-    fn count_backlog(&self, write_set: &WriteSet) {
-        for sent in &write_set.sends {
-            self.count_sent(&sent.to);
-        }
-        if let Some(MailChange::Consumed(_) | MailChange::Dead { .. }) = write_set.mail {
-            self.uncount_sent(&write_set.address);
-        }
-        if write_set.purge {
-            self.backlog.remove(&write_set.address);
-        }
     }
 }
 
@@ -413,13 +362,12 @@ impl Committed for AfterCommit {
 
     fn committed(&self, write_set: &WriteSet) {
         let Some(dispatch) = self.0.upgrade() else { return };
-        dispatch.count_backlog(write_set);
+        dispatch.backlogs.committed(write_set);
         let mut earliest: Option<Timestamp> = None;
         let mut note = |at: Timestamp| earliest = Some(earliest.map_or(at, |before| before.min(at)));
         for sent in &write_set.sends {
             // One that can't be woken now (the node drains, or is full) is left to the scheduler.
-            let woken =
-                sent.wake_at <= sent.sent_at && !dispatch.is_draining() && dispatch.hint(&sent.to).is_ok();
+            let woken = sent.wake_at <= sent.sent_at && !dispatch.is_draining() && dispatch.hint(&sent.to);
             if !woken {
                 note(sent.wake_at);
             }
@@ -442,7 +390,7 @@ impl Committed for AfterCommit {
         dispatch.notice(error);
         if let StoreError::Unknown(_) = error {
             // What it would have woken may be there all the same.
-            dispatch.forget_backlog(write_sets);
+            dispatch.backlogs.forget(write_sets);
             dispatch.scheduler.note(dispatch.clock.now().plus_ms(LOAD_AGAIN_AFTER_MS));
         }
     }
@@ -462,11 +410,4 @@ pub(crate) fn timed_out(address: &Address, limits: &Limits) -> Error {
 /// The error of what comes when the node stops.
 pub(crate) fn draining() -> Error {
     Error::new(Code::Draining, "the host is stopping; try again when it is back")
-}
-
-fn mailbox_full(address: &Address, capacity: usize) -> Error {
-    Error::new(
-        Code::MailboxFull,
-        format!("{capacity} messages wait for {address} already (mailbox_capacity); try again later"),
-    )
 }

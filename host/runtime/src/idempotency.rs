@@ -11,6 +11,7 @@
 //! Kept is what the actor said: its reply, or a refusal of its own ([`is_answer`]). A turn that ended
 //! otherwise (a crash, a limit, a deadline, no room) left no trace, and a repeat runs anew.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -18,18 +19,24 @@ use dashmap::{DashMap, Entry};
 use greenroom_core::idempotency::{Answer, is_answer};
 use greenroom_core::store::{Remember, WriteSet};
 use greenroom_core::{
-    Address, Code, Digest, Error, FailPoint, IdempotencyKey, IdempotencyRecord, Limits, MessageId, Method,
-    Payload, Timestamp,
+    ActorType, Address, Code, Digest, Error, FailPoint, IdempotencyKey, IdempotencyRecord, Limits, MessageId,
+    Method, Payload, Timestamp,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::dispatch::{Dispatch, REPLY_GRACE, Terms};
+use crate::mailbox::Caller;
 use crate::node::Node;
 use crate::patience::within;
-use crate::turn::{check_payload, stored};
+use crate::turn::{check_delay, check_payload, stored};
 
-/// Requests with a key that are under way at once; the next is refused with `overloaded`.
+/// Requests with a key that are under way at once.
 const UNDER_WAY_MAX: usize = 10_000;
+
+/// How many of them actors of one type may have for each that is then still free: those of one, however long its turns
+/// take, leave some for every other.
+const PER_FREE: usize = 3;
 
 /// How often what is too old is removed. It is not answered with in the meantime.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
@@ -100,22 +107,57 @@ struct UnderWay {
 }
 
 /// The requests with a key that are under way.
+#[derive(Default)]
 pub(crate) struct Requests {
     under_way: DashMap<(Address, IdempotencyKey), UnderWay, ahash::RandomState>,
-    permits: Arc<Semaphore>,
+    counted: Mutex<Counted>,
 }
 
-impl Default for Requests {
-    fn default() -> Self {
-        Requests { under_way: DashMap::default(), permits: Arc::new(Semaphore::new(UNDER_WAY_MAX)) }
-    }
+#[derive(Default)]
+struct Counted {
+    all: usize,
+    of_type: HashMap<ActorType, usize, ahash::RandomState>,
 }
 
-#[cfg(test)]
 impl Requests {
-    /// How many are under way, or have left a permit behind.
+    /// Counts one more to an actor of that type.
+    ///
+    /// # Errors
+    /// `overloaded`: the type has as many under way as it may have now.
+    fn begin(&self, actor_type: &ActorType) -> Result<(), Error> {
+        let mut counted = self.counted.lock();
+        let own = counted.of_type.get(actor_type).copied().unwrap_or(0);
+        let free = UNDER_WAY_MAX.saturating_sub(counted.all);
+        if own >= free * PER_FREE {
+            return Err(Error::new(
+                Code::Overloaded,
+                format!(
+                    "{own} requests with an idempotency key to actors of type {actor_type} are under way, its part of \
+                     {UNDER_WAY_MAX}; try again later"
+                ),
+            ));
+        }
+        counted.all += 1;
+        *counted.of_type.entry(actor_type.clone()).or_default() += 1;
+        Ok(())
+    }
+
+    /// Counts one less.
+    fn end(&self, actor_type: &ActorType) {
+        let mut counted = self.counted.lock();
+        counted.all -= 1;
+        if let Some(own) = counted.of_type.get_mut(actor_type) {
+            *own -= 1;
+            if *own == 0 {
+                counted.of_type.remove(actor_type);
+            }
+        }
+    }
+
+    /// How many are under way, or are still counted.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.under_way.len().max(UNDER_WAY_MAX - self.permits.available_permits())
+        self.under_way.len().max(self.counted.lock().all)
     }
 }
 
@@ -123,12 +165,13 @@ impl Requests {
 struct Place {
     dispatch: Arc<Dispatch>,
     name: (Address, IdempotencyKey),
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.dispatch.requests.under_way.remove(&self.name);
+        let requests = &self.dispatch.requests;
+        requests.under_way.remove(&self.name);
+        requests.end(&self.name.0.actor_type);
     }
 }
 
@@ -162,7 +205,10 @@ impl Node {
         let begin = move |keyed| async move {
             let message = node.message(method, payload);
             let keyed = Some(Box::new(keyed));
-            node.dispatch.ask(&receiver, message, deadline, 0, None, keyed).await.map(Answer::Replied)
+            node.dispatch
+                .ask(&receiver, message, deadline, Caller::default(), keyed)
+                .await
+                .map(Answer::Replied)
         };
         let asked = self.dispatch.once(to, keyed, begin);
         let Ok(once) = within(deadline + REPLY_GRACE, asked).await else {
@@ -188,14 +234,18 @@ impl Node {
         if let Err(error) = self.check_request(to, &payload) {
             return Once::refused(error);
         }
-        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        let delay_ms = match check_delay(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)) {
+            Ok(delay_ms) => delay_ms,
+            Err(refusal) => return Once::refused(refusal),
+        };
         let delivery = [&b"send"[..], &delay_ms.to_be_bytes()].concat();
         let keyed = Keyed { key, request_digest: digest(&delivery, &method, &payload) };
         let node = self.clone();
         let receiver = to.clone();
         let begin = move |keyed: Keyed| async move {
             let dispatch = &node.dispatch;
-            dispatch.check_send(&receiver, &[])?;
+            dispatch.look_up_backlog(&receiver).await?;
+            dispatch.check_send(&receiver, delay_ms, &[])?;
             let now = dispatch.clock.now();
             let message = node.message(method, payload);
             let answer = Answer::Accepted(message.id);
@@ -264,15 +314,10 @@ impl Dispatch {
                 Ok(if same { Found::Same(outcome) } else { Found::Another(outcome) })
             }
             Entry::Vacant(vacant) => {
-                let permit = Arc::clone(&self.requests.permits).try_acquire_owned().map_err(|_| {
-                    let text = format!(
-                        "{UNDER_WAY_MAX} requests with an idempotency key are under way; try again later"
-                    );
-                    Error::new(Code::Overloaded, text)
-                })?;
+                self.requests.begin(&to.actor_type)?;
                 let (publish, outcome) = watch::channel(None);
                 vacant.insert(UnderWay { request_digest: keyed.request_digest, outcome });
-                Ok(Found::Nothing(Place { dispatch: Arc::clone(self), name, _permit: permit }, publish))
+                Ok(Found::Nothing(Place { dispatch: Arc::clone(self), name }, publish))
             }
         }
     }
@@ -336,5 +381,28 @@ pub(crate) async fn forget_old(node: Weak<Dispatch>) {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_to_one_type_leave_room_for_those_to_others() {
+        let requests = Requests::default();
+        let fill = |text: &str| {
+            let name = ActorType::new(text).unwrap();
+            let taken = (0..=UNDER_WAY_MAX).take_while(|_| requests.begin(&name).is_ok()).count();
+            (name, taken)
+        };
+        let (flood, flooded) = fill("a");
+        assert_eq!(flooded, 7_500);
+        let (_, other) = fill("b");
+        assert_eq!(other, 1_875);
+        let refused = requests.begin(&flood).unwrap_err();
+        assert!(refused.code == Code::Overloaded && refused.detail.contains("type a"), "{refused}");
+        (0..flooded).for_each(|_| requests.end(&flood));
+        assert_eq!(fill("a").1, 6_094, "three quarters of what is free");
     }
 }

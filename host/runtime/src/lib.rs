@@ -13,6 +13,8 @@
 mod activation;
 mod ahead;
 mod alarm;
+mod background;
+mod backlog;
 mod backup;
 mod changes;
 mod committer;

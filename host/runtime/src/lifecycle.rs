@@ -12,20 +12,21 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use greenroom_core::sandbox::Sandbox;
 use greenroom_core::store::{MailKey, WriteSet};
-use greenroom_core::{Address, Error, FailPoint, Limits, MessageId, Origin};
+use greenroom_core::{Address, Error, FailPoint, Limits, Message, MessageId, Origin, Payload};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::activation::Activation;
 use crate::alarm::Alarm;
+use crate::background::Woken;
 use crate::changes::{ActorData, Changes};
 use crate::delivery::Settled;
 use crate::dispatch::{Dispatch, LOAD_AGAIN_AFTER_MS, timed_out};
 use crate::gate::{Gate, Held};
 use crate::guest_log::GuestLog;
 use crate::life::Life;
-use crate::mailbox::{Call, Work};
+use crate::mailbox::{Call, Caller, Work};
 use crate::operation::Operation;
 use crate::shares::Place;
 use crate::state::StateCache;
@@ -44,6 +45,10 @@ pub(crate) struct Actor {
     pub(crate) version: Arc<Version>,
     /// Stored messages that were delivered and whose commit is under way.
     pub(crate) settled: HashMap<MailKey, Settled>,
+    /// It was woken, and has not begun its turn.
+    pub(crate) woken: Option<Woken>,
+    /// Nobody waits for the turn that is under way.
+    is_background: bool,
     timer_went_last: bool,
     alarm: Alarm,
 }
@@ -103,7 +108,7 @@ pub(crate) async fn serve(dispatch: Arc<Dispatch>, activation: Arc<Activation>, 
 fn hand_over(dispatch: &Arc<Dispatch>, address: &Address, work: Work) -> Option<(Error, Work)> {
     match work {
         Work::Call(_) | Work::Operation(..) => dispatch.deliver(address, work, Life::wake).err(),
-        Work::StoredDue | Work::ReleaseSandbox | Work::Deactivate => None,
+        Work::StoredDue(_) | Work::ReleaseSandbox | Work::Deactivate => None,
     }
 }
 
@@ -117,11 +122,17 @@ async fn run(
     loop {
         let ended = match actor.next().await {
             Next::Work(Work::Call(call)) => actor.serve_call(*call).await,
-            Next::Work(Work::StoredDue) => actor.serve_stored().await,
+            Next::Work(Work::StoredDue(woken)) => {
+                actor.woken = woken;
+                let ended = actor.serve_stored().await;
+                actor.woken = None;
+                ended
+            }
             Next::Timer(name, timer) => actor.serve_timer(name, timer).await,
             Next::Work(Work::Operation(operation, reply)) => actor.operate(*operation, reply).await,
             Next::Work(Work::ReleaseSandbox) => actor.release_sandbox().await,
-            Next::Work(Work::Deactivate) | Next::Idle => actor.leave().await,
+            Next::Work(Work::Deactivate) => actor.leave().await,
+            Next::Idle => actor.leave_when_idle().await,
             Next::Abandon => return Err(Abandoned::CommitFailed),
         };
         if ended == Ended::Retired {
@@ -141,7 +152,7 @@ pub(crate) enum Ended {
 async fn until_removed(dispatch: &Dispatch, address: &Address) {
     if dispatch.store.is_purging_actor(address) {
         dispatch.until_actor_is_removed(address).await;
-        dispatch.forget_backlog_for(address);
+        dispatch.backlogs.purged(address);
     }
 }
 
@@ -178,6 +189,8 @@ impl Actor {
             sandbox: None,
             version,
             settled: HashMap::new(),
+            woken: None,
+            is_background: false,
             timer_went_last: false,
             alarm: Alarm::default(),
         })
@@ -226,11 +239,16 @@ impl Actor {
     }
 
     async fn serve_call(&mut self, call: Call) -> Ended {
-        let Call { message, reply, deadline, depth, wait, keyed, .. } = call;
+        let Call { message, reply, deadline, caller: Caller { depth, wait, is_background }, keyed, .. } =
+            call;
         let now = Instant::now();
         self.activation.touch(now);
         let outcome = if now < deadline {
-            self.run_turn(message, deadline, depth).await
+            if is_background {
+                self.in_background(async |actor| actor.run_turn(message, deadline, depth).await).await
+            } else {
+                self.run_turn(message, deadline, depth).await
+            }
         } else {
             Err(timed_out(&self.activation.address, self.limits()))
         };
@@ -249,19 +267,39 @@ impl Actor {
     }
 
     async fn serve_timer(&mut self, name: Arc<str>, timer: Timer) -> Ended {
-        let message = greenroom_core::Message {
+        let message = Message {
             id: self.next_id(),
             method: timer.method,
             payload: timer.payload,
             origin: Origin::Timer(name),
             attempt: 1,
         };
-        let deadline = self.own_deadline();
         // A timer's turn has nobody to tell of its failure; the status and the log have it.
-        if let Ok((_, write_set)) = self.run_turn(message, deadline, 0).await {
+        if let Ok((_, write_set)) = self.run_background_turn(message).await {
             self.submit(write_set).await;
         }
         Ended::GoesOn
+    }
+
+    /// Runs a turn that nobody waits for.
+    pub(crate) async fn run_background_turn(
+        &mut self,
+        message: Message,
+    ) -> Result<(Payload, WriteSet), Error> {
+        self.in_background(async |actor| {
+            let deadline = actor.own_deadline();
+            actor.run_turn(message, deadline, 0).await
+        })
+        .await
+    }
+
+    /// Does what nobody waits for when the processors are free for it.
+    async fn in_background<T>(&mut self, work: impl AsyncFnOnce(&mut Self) -> T) -> T {
+        let (dispatch, activation) = (Arc::clone(&self.dispatch), Arc::clone(&self.activation));
+        self.is_background = true;
+        let done = dispatch.background.run(&activation, work(self)).await;
+        self.is_background = false;
+        done
     }
 
     async fn operate(&mut self, operation: Operation, reply: oneshot::Sender<Result<bool, Error>>) -> Ended {
@@ -321,6 +359,20 @@ impl Actor {
         data.timers.clear();
     }
 
+    /// Leaves when the processors are free for it, if nothing has arrived by then.
+    async fn leave_when_idle(&mut self) -> Ended {
+        if self.dispatch.is_draining() {
+            return self.leave().await;
+        }
+        let release = async |actor: &mut Self| {
+            if actor.activation.mailbox.is_empty() {
+                actor.release_sandbox().await;
+            }
+        };
+        self.in_background(release).await;
+        if self.activation.mailbox.is_empty() { self.leave().await } else { Ended::GoesOn }
+    }
+
     /// Lets the sandbox go, then everything, if nothing has arrived meanwhile.
     async fn leave(&mut self) -> Ended {
         self.release_sandbox().await;
@@ -374,6 +426,7 @@ impl Actor {
             now: self.dispatch.clock.wall(),
             deadline,
             depth,
+            is_background: self.is_background,
             data: Arc::clone(&self.data),
             activation: Arc::clone(&self.activation),
             changes: Mutex::new(Changes::default()),

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::background::Woken;
 use crate::gate::ReplySender;
 use crate::idempotency::Keyed;
 use crate::operation::Operation;
@@ -22,20 +23,28 @@ pub(crate) struct Call {
     pub(crate) reply: ReplySender,
     pub(crate) deadline: Instant,
     pub(crate) arrived: Instant,
-    /// How many actors wait for this reply, one for the other.
-    pub(crate) depth: u32,
-    /// The caller's wait, over as soon as the turn is.
-    pub(crate) wait: Option<WaitEdge>,
+    pub(crate) caller: Caller,
     /// The name its client gave it, under which its answer is kept.
     pub(crate) keyed: Option<Box<Keyed>>,
+}
+
+/// Who waits for a reply; a client, unless it is said otherwise.
+#[derive(Default)]
+pub(crate) struct Caller {
+    /// How many actors wait for this reply, one for the other.
+    pub(crate) depth: u32,
+    /// The calling actor's wait, over as soon as the turn is.
+    pub(crate) wait: Option<WaitEdge>,
+    /// Nobody waits for that actor's own turn.
+    pub(crate) is_background: bool,
 }
 
 /// Something for an activation to do.
 pub(crate) enum Work {
     /// A turn for a caller who waits.
     Call(Box<Call>),
-    /// Something stored is due: a message, a reminder.
-    StoredDue,
+    /// Something stored is due: a message, a reminder. Whoever had to be woken for it has that with it.
+    StoredDue(Option<Woken>),
     /// A request of the people who run it.
     Operation(Box<Operation>, oneshot::Sender<Result<bool, Error>>),
     /// Give the sandbox back, then go on.
@@ -50,7 +59,16 @@ impl Work {
         match self {
             Work::Call(call) => drop(call.reply.send(Err(error))),
             Work::Operation(_, reply) => drop(reply.send(Err(error))),
-            Work::StoredDue | Work::ReleaseSandbox | Work::Deactivate => {}
+            Work::StoredDue(_) | Work::ReleaseSandbox | Work::Deactivate => {}
+        }
+    }
+
+    /// Whether somebody waits for it.
+    fn is_awaited(&self) -> bool {
+        match self {
+            Work::Call(call) => !call.caller.is_background,
+            Work::Operation(..) => true,
+            Work::StoredDue(_) | Work::ReleaseSandbox | Work::Deactivate => false,
         }
     }
 }
@@ -72,6 +90,8 @@ struct Inner {
     queue: VecDeque<Work>,
     /// Calls and operations in the queue; the markers don't count.
     waiting: usize,
+    /// Those of them that somebody waits for.
+    awaited: usize,
     /// How many of those may wait.
     capacity: usize,
     stored_due: bool,
@@ -102,9 +122,10 @@ impl Mailbox {
             return Err(Refused::Closed(work));
         }
         let full = inner.waiting >= inner.capacity;
+        let awaited = usize::from(work.is_awaited());
         let marker = match &work {
             Work::Call(_) | Work::Operation(..) => None,
-            Work::StoredDue => Some(&mut inner.stored_due),
+            Work::StoredDue(_) => Some(&mut inner.stored_due),
             Work::ReleaseSandbox => Some(&mut inner.release),
             Work::Deactivate => Some(&mut inner.deactivate),
         };
@@ -114,6 +135,7 @@ impl Mailbox {
             None if full => return Err(Refused::Full(work)),
             None => inner.waiting += 1,
         }
+        inner.awaited += awaited;
         inner.queue.push_back(work);
         Ok(())
     }
@@ -122,9 +144,10 @@ impl Mailbox {
     pub(crate) fn pop(&self) -> Option<Work> {
         let mut inner = self.0.lock();
         let work = inner.queue.pop_front()?;
+        inner.awaited -= usize::from(work.is_awaited());
         match &work {
             Work::Call(_) | Work::Operation(..) => inner.waiting -= 1,
-            Work::StoredDue => inner.stored_due = false,
+            Work::StoredDue(_) => inner.stored_due = false,
             Work::ReleaseSandbox => inner.release = false,
             Work::Deactivate => inner.deactivate = false,
         }
@@ -148,6 +171,11 @@ impl Mailbox {
     /// How many calls and operations wait.
     pub(crate) fn len(&self) -> usize {
         self.0.lock().waiting
+    }
+
+    /// Whether something is in it that somebody waits for.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.0.lock().awaited > 0
     }
 
     /// Whether there is nothing to do.
@@ -185,7 +213,7 @@ mod tests {
             assert!(mailbox.push(operation().0).is_ok());
         }
         assert!(matches!(mailbox.push(operation().0), Err(Refused::Full(_))));
-        assert!(mailbox.push(Work::StoredDue).is_ok());
+        assert!(mailbox.push(Work::StoredDue(None)).is_ok());
         assert_eq!(mailbox.len(), 2);
         assert!(mailbox.pop().is_some());
         assert!(mailbox.push(operation().0).is_ok());
@@ -210,21 +238,21 @@ mod tests {
     fn a_marker_stands_once_and_again_after_it_was_taken() {
         let mailbox = Mailbox::new(1);
         for _ in 0..3 {
-            assert!(mailbox.push(Work::StoredDue).is_ok());
+            assert!(mailbox.push(Work::StoredDue(None)).is_ok());
         }
-        assert!(matches!(mailbox.pop(), Some(Work::StoredDue)));
+        assert!(matches!(mailbox.pop(), Some(Work::StoredDue(None))));
         assert!(mailbox.pop().is_none());
-        assert!(mailbox.push(Work::StoredDue).is_ok());
+        assert!(mailbox.push(Work::StoredDue(None)).is_ok());
         assert!(!mailbox.is_empty());
     }
 
     #[test]
     fn a_closed_mailbox_gives_back_what_comes_late() {
         let mailbox = Mailbox::new(1);
-        assert!(mailbox.push(Work::StoredDue).is_ok());
+        assert!(mailbox.push(Work::StoredDue(None)).is_ok());
         assert!(!mailbox.close_if_empty());
         assert!(mailbox.pop().is_some());
         assert!(mailbox.close_if_empty());
-        assert!(matches!(mailbox.push(Work::StoredDue), Err(Refused::Closed(Work::StoredDue))));
+        assert!(matches!(mailbox.push(Work::StoredDue(None)), Err(Refused::Closed(Work::StoredDue(None)))));
     }
 }

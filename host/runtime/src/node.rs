@@ -11,12 +11,10 @@ use greenroom_core::sandbox::{Environment, SandboxEngine};
 use greenroom_core::settings::SettingView;
 use greenroom_core::store::{Reminder, Store, StoredMessage};
 use greenroom_core::{
-    ActorType, Address, Clock, Code, Error, FailPoint, Limits, Message, MessageId, MessageIdGenerator,
-    Method, Origin, Payload, Schedule, Timestamp,
+    ActorType, Address, Clock, Code, Error, FailPoint, Limits, Message, MessageId, Method, Origin, Payload,
+    Schedule, Timestamp,
 };
 use greenroom_metrics::Metrics;
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -25,7 +23,7 @@ use crate::committer::Committer;
 use crate::dispatch::{AfterCommit, Dispatch, draining};
 use crate::idempotency;
 use crate::life::Life;
-use crate::mailbox::Work;
+use crate::mailbox::{Caller, Work};
 use crate::operation::Operation;
 use crate::purges;
 use crate::residency::{Residency, ResidentBytes};
@@ -33,7 +31,7 @@ use crate::retries;
 use crate::scheduler::Scheduler;
 use crate::store_watch;
 use crate::to_its_end::to_its_end;
-use crate::turn::{check_payload, stored};
+use crate::turn::{check_delay, check_payload, stored};
 use crate::types::Types;
 use crate::view::{
     ActorQuery, ActorSummary, ActorTypeView, ActorView, Deployment, Lifecycle, WaitingMessage,
@@ -101,12 +99,11 @@ impl Node {
         let dispatch = Arc::new_cyclic(|dispatch| {
             let after = AfterCommit(dispatch.clone());
             let committer = Committer::start(Arc::clone(&store), Arc::clone(&metrics), after);
-            let (ids, chance) = match seed {
-                Some(seed) => (MessageIdGenerator::seeded(latest, seed), StdRng::seed_from_u64(seed)),
-                None => (MessageIdGenerator::starting_after(latest), StdRng::from_os_rng()),
-            };
-            Dispatch::new(limits, store, clock, ids, chance, types, committer)
+            Dispatch::new(limits, store, clock, latest, seed, types, committer)
         });
+        if dispatch.store.waiting(None, 1).await?.is_empty() {
+            dispatch.backlogs.nothing_waits();
+        }
         tokio::spawn(Scheduler::run(Arc::downgrade(&dispatch)));
         tokio::spawn(idempotency::forget_old(Arc::downgrade(&dispatch)));
         tokio::spawn(purges::run(Arc::downgrade(&dispatch)));
@@ -134,7 +131,7 @@ impl Node {
         let terms = self.dispatch.terms(to)?;
         check_payload(&payload, terms.payload_bytes)?;
         let message = self.message(method, payload);
-        self.dispatch.call(to, message, terms.deadline, 0, None).await
+        self.dispatch.call(to, message, terms.deadline, Caller::default()).await
     }
 
     /// Tells an actor: returns when the message is durable. It is delivered no sooner than `delay`
@@ -151,12 +148,13 @@ impl Node {
     ) -> Result<MessageId, Error> {
         self.check_not_draining()?;
         check_payload(&payload, self.dispatch.terms(to)?.payload_bytes)?;
-        self.dispatch.check_send(to, &[])?;
+        let delay_ms = check_delay(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX))?;
+        self.dispatch.look_up_backlog(to).await?;
+        self.dispatch.check_send(to, delay_ms, &[])?;
         // Before the id's: a message is due by what its id says, whatever becomes of the clock in between.
         let now = self.dispatch.clock.now();
         let message = self.message(method, payload);
         let id = message.id;
-        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         self.dispatch.store_message(stored(to.clone(), message, now, delay_ms)).await?;
         Ok(id)
     }

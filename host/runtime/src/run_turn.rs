@@ -155,6 +155,8 @@ impl Actor {
             self.activation.set_has_sandbox(true);
             self.sandbox = Some(live);
         }
+        // Others may be woken: this one has begun.
+        self.woken = None;
         Ok(self.sandbox.as_mut().expect("it was made above"))
     }
 

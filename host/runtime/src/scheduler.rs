@@ -3,7 +3,7 @@
 //! It only ever hints. What is due, and whether it still is, the actor itself reads from the
 //! store; so a hint too many costs a look and nothing else. A hint too few can't happen: every
 //! stored message and reminder has a `wake_at`, whoever commits one notes it here, and each pass
-//! walks everything that is due.
+//! walks everything that is due. It wakes no faster than actors begin their turns ([`background`](crate::background)).
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Weak;
@@ -17,8 +17,8 @@ use tokio::sync::Notify;
 
 use crate::dispatch::Dispatch;
 
-/// Actors in one page of a pass.
-const PAGE: usize = 256;
+/// Actors in one page of a pass: as many as the store looks at in one go.
+const PAGE: usize = 1_000;
 
 /// Longest sleep: so soon a change of the wall clock is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
@@ -114,7 +114,10 @@ impl Dispatch {
             };
             FailPoint::SchedulerPass.reach();
             for due in &page {
-                if let Err(error) = self.hint(&due.address) {
+                if self.is_draining() {
+                    return;
+                }
+                if let Err(error) = self.wake(&due.address).await {
                     // A type that is not deployed is noted again by its deployment.
                     if error.code != Code::UnknownActorType {
                         self.scheduler.note(now.plus_ms(AGAIN_AFTER_MS));

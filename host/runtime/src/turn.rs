@@ -24,6 +24,7 @@ use crate::changes::{ActorData, Changes, Refusal};
 use crate::dispatch::Dispatch;
 use crate::guest_log::GuestLog;
 use crate::keys::KeySearch;
+use crate::mailbox::Caller;
 use crate::state::Known;
 use crate::timers::Timer;
 
@@ -37,6 +38,11 @@ const SCHEDULE_NAME_BYTES_MAX: usize = 256;
 /// has them in memory.
 const SCHEDULED_BYTES_MAX: usize = 16 << 20;
 
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Longest delay of a message, a reminder or a timer, and longest period, in milliseconds: a leap year.
+const DELAY_MAX_MS: u64 = 366 * DAY_MS;
+
 /// See the [module](self).
 pub(crate) struct Turn {
     pub(crate) dispatch: Arc<Dispatch>,
@@ -48,6 +54,8 @@ pub(crate) struct Turn {
     pub(crate) deadline: Instant,
     /// How many actors wait for this turn, one for the other.
     pub(crate) depth: u32,
+    /// Nobody waits for it.
+    pub(crate) is_background: bool,
     pub(crate) data: Arc<Mutex<ActorData>>,
     pub(crate) activation: Arc<Activation>,
     pub(crate) changes: Mutex<Changes>,
@@ -167,6 +175,7 @@ impl Turn {
     ) -> Result<(), Refusal> {
         let limits = &self.settings.limits;
         check_name("reminder", name)?;
+        check_schedule(schedule)?;
         check_payload(&payload, limits.payload_bytes)?;
         let mut changes = self.changes.lock();
         let (others, bytes) =
@@ -255,22 +264,24 @@ impl Turn {
             attempt: 1,
         };
         let deadline = earlier(self.deadline).min(terms.deadline);
-        let reply = self.dispatch.call(&to, message, deadline, self.depth + 1, Some(wait.clone())).await;
+        let caller =
+            Caller { depth: self.depth + 1, wait: Some(wait.clone()), is_background: self.is_background };
+        let reply = self.dispatch.call(&to, message, deadline, caller).await;
         drop(wait);
         reply.map_err(|error| CallFault::Told(error.into()))
     }
 
-    fn send_to(&self, to: &RawAddress, method: &str, payload: Payload, delay_ms: u64) -> Result<(), Refusal> {
+    fn send_to(&self, to: Address, method: &str, payload: Payload, delay_ms: u64) -> Result<(), Refusal> {
         let limits = &self.settings.limits;
         let invalid =
             |invalid: greenroom_core::InvalidName| Refusal::new(Code::InvalidRequest, invalid.to_string());
-        let to = Address::parse(&to.actor_type, &to.id).map_err(invalid)?;
         let method = Method::new(method).map_err(invalid)?;
+        check_delay(delay_ms)?;
         let refused = |error: Error| Refusal::new(error.code, error.detail);
         let terms = self.dispatch.terms(&to).map_err(refused)?;
         check_payload(&payload, terms.payload_bytes.min(limits.payload_bytes))?;
         let mut changes = self.changes.lock();
-        self.dispatch.check_send(&to, &changes.sends).map_err(refused)?;
+        self.dispatch.check_send(&to, delay_ms, &changes.sends).map_err(refused)?;
         if changes.sends.len() >= limits.sends_per_turn as usize {
             let text = format!("a turn sends at most {} messages (sends_per_turn)", limits.sends_per_turn);
             return Err(Refusal::new(Code::WriteSetTooLarge, text));
@@ -297,6 +308,7 @@ impl Turn {
         let limits = &self.settings.limits;
         check_name("timer", name)?;
         let (schedule, method) = parse_schedule(schedule, method)?;
+        check_schedule(schedule)?;
         check_payload(&payload, limits.payload_bytes)?;
         let mut changes = self.changes.lock();
         let (others, bytes) =
@@ -337,6 +349,20 @@ fn earlier(deadline: Instant) -> Instant {
 pub(crate) fn stored(to: Address, message: Message, now: Timestamp, delay_ms: u64) -> StoredMessage {
     let due_at = now.plus_ms(delay_ms);
     StoredMessage { to, message, due_at, sent_at: now, wake_at: due_at }
+}
+
+/// Checks how far ahead something is planned.
+pub(crate) fn check_delay(delay_ms: u64) -> Result<u64, Refusal> {
+    if delay_ms > DELAY_MAX_MS {
+        let days = DELAY_MAX_MS / DAY_MS;
+        let text = format!("a delay or a period has at most {DELAY_MAX_MS} ms ({days} days), not {delay_ms}");
+        return Err(Refusal::new(Code::InvalidRequest, text));
+    }
+    Ok(delay_ms)
+}
+
+fn check_schedule(schedule: Schedule) -> Result<(), Refusal> {
+    check_delay(schedule.delay_ms().max(schedule.period_ms().unwrap_or(0))).map(drop)
 }
 
 fn check_name(what: &str, name: &str) -> Result<(), Refusal> {
@@ -463,7 +489,12 @@ impl TurnHost for Turn {
         payload: Payload,
         delay_ms: u64,
     ) -> Result<Result<(), LimitExceeded>, Error> {
-        Ok(self.send_to(&to, &method, payload, delay_ms).map_err(Into::into))
+        let to = match Address::parse(&to.actor_type, &to.id) {
+            Ok(to) => to,
+            Err(invalid) => return Ok(Err(LimitExceeded(invalid.to_string()))),
+        };
+        self.dispatch.look_up_backlog(&to).await?;
+        Ok(self.send_to(to, &method, payload, delay_ms).map_err(Into::into))
     }
 
     fn reminder_set(

@@ -50,7 +50,7 @@ impl Dispatch {
         let panicked = |_| Err(StoreError::Unknown("undeploying an actor type panicked".into()));
         let error = match removal.unwrap_or_else(panicked) {
             Ok(Undeployed::Removed) => {
-                self.forget_backlog_of(actor_type);
+                self.backlogs.forget_type(actor_type);
                 tracing::info!(%actor_type, purge, "undeployed");
                 return Ok(());
             }
@@ -68,7 +68,7 @@ impl Dispatch {
                 match self.stored_type(actor_type).await {
                     Some(Some(record)) => self.types.follow(&record),
                     Some(None) => {
-                        self.forget_backlog_of(actor_type);
+                        self.backlogs.forget_type(actor_type);
                         return Ok(());
                     }
                     None => {}

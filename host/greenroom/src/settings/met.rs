@@ -270,10 +270,41 @@ const FIXED: &[Fixed] = &[
         "the rest is left out",
     ),
     fixed(
-        "runtime/src/dispatch.rs",
+        "runtime/src/turn.rs",
+        "DELAY_MAX_MS",
+        "Delay of a message, a reminder or a timer, and period: a leap year, in milliseconds.",
+        "400 `invalid-request`; a guest: `limit-exceeded`",
+    ),
+    fixed(
+        "runtime/src/backlog.rs",
+        "LONG_DELAY_MS",
+        "Messages sent with a longer delay, in milliseconds, take half of a mailbox (`limits.mailbox_capacity`) at most.",
+        "429 `mailbox-full`; a guest: `limit-exceeded`",
+    ),
+    fixed(
+        "runtime/src/backlog.rs",
         "BACKLOGS_MAX",
         "Actors whose waiting messages are counted against `limits.mailbox_capacity`.",
-        "where fewest wait, they are counted anew",
+        "where fewest wait, they are looked up in the store at the next send",
+    ),
+    fixed(
+        "runtime/src/timers.rs",
+        "FIRING_EVERY",
+        "What each firing of a timer costs its activation of its time, a second ahead at most.",
+        "timers fire later, and firings that are late coalesce",
+    ),
+    fixed(
+        "runtime/src/background.rs",
+        "WOKEN_MAX",
+        "Actors that are woken for what they have stored and have not begun their turn: so many by the scheduler, and \
+         as many by senders.",
+        "waits; nobody waits for such a turn",
+    ),
+    fixed(
+        "runtime/src/idempotency.rs",
+        "UNDER_WAY_MAX",
+        "Requests with an idempotency key under way; those to actors of one type are three quarters at most.",
+        "503 `overloaded`",
     ),
     fixed(
         "runtime/src/residency.rs",

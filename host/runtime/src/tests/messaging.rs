@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use greenroom_core::store::StoreError;
-use greenroom_core::{Code, Limits};
+use greenroom_core::store::{MailKey, StoreError};
+use greenroom_core::{Code, Limits, MessageId, Timestamp};
 use greenroom_store::CommitFault;
 
 use super::scripted::script;
@@ -140,6 +140,58 @@ async fn a_durable_mailbox_is_bounded_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_durable_mailbox_is_as_full_after_a_crash_as_before() {
+    let mut world = World::with(Limits { mailbox_capacity: 5, ..limits() }, script(toolbox)).await;
+    for n in 0..5 {
+        world.send("b", "append", &n.to_string(), 60_000).await.unwrap();
+    }
+    for _ in 0..2 {
+        world.crash().await;
+        assert_eq!(world.send("b", "append", "5", 0).await.unwrap_err().code, Code::MailboxFull);
+        let error = world.call("a", "send", "0 b append 6").await.unwrap_err();
+        assert!(error.detail.contains("mailbox_capacity"), "{error}");
+        world.send("c", "append", "x", 60_000).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    world.until_list("b", &["0", "1", "2", "3", "4"]).await;
+    world.until_list("c", &["x", "x"]).await;
+    for n in 5..10 {
+        world.send("b", "append", &n.to_string(), 60_000).await.unwrap();
+    }
+    assert_eq!(world.send("b", "append", "x", 0).await.unwrap_err().code, Code::MailboxFull);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_fills_a_mailbox_for_years() {
+    const DAY_MS: u64 = 24 * 3_600_000;
+    let world = World::with(Limits { mailbox_capacity: 5, ..limits() }, script(toolbox)).await;
+    for delay_ms in [367 * DAY_MS, u64::MAX] {
+        let refused = world.send("b", "append", "x", delay_ms).await.unwrap_err();
+        assert_eq!(refused.code, Code::InvalidRequest);
+        assert!(refused.detail.contains("366 days"), "{refused}");
+        let refused = world.call("a", "send", &format!("{delay_ms} b append x")).await.unwrap_err();
+        assert!(refused.detail.contains("366 days"), "{refused}");
+        for what in ["remind", "time"] {
+            let refused = world.call("a", what, &format!("n {delay_ms} 0 0 who")).await.unwrap();
+            assert!(refused.contains("366 days"), "{what}: {refused}");
+            let refused = world.call("a", what, &format!("n 0 {delay_ms} 0 who")).await.unwrap();
+            assert!(refused.contains("366 days"), "{what}: {refused}");
+        }
+    }
+    for _ in 0..3 {
+        world.call("a", "send", &format!("{} b append x", 365 * DAY_MS)).await.unwrap();
+    }
+    let refused = world.call("a", "send", "60001 b append x").await.unwrap_err();
+    assert!(refused.detail.contains("half of its mailbox"), "{refused}");
+    assert_eq!(world.send("b", "append", "x", 60_001).await.unwrap_err().code, Code::MailboxFull);
+    for n in 0..3 {
+        world.send("b", "append", &n.to_string(), 0).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    world.until_list("b", &["0", "1", "2"]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_receiver_learns_who_sent_it() {
     let world = World::start().await;
     world.call("a", "send", "0 b who").await.unwrap();
@@ -205,8 +257,9 @@ async fn what_waits_for_very_many_actors_is_not_counted_for_each() {
         world.send("full", "append", "x", 60_000).await.unwrap();
     }
     for number in 0..150_000 {
-        world.node.dispatch.count_sent(&actor(&number.to_string()));
+        let key = MailKey { due_at: Timestamp::EPOCH, id: MessageId::from_bytes([0; 16]) };
+        world.node.dispatch.backlogs.sent(&actor(&number.to_string()), key);
     }
-    assert!(world.node.dispatch.backlogs() <= 100_000);
+    assert!(world.node.dispatch.backlogs.len() <= 100_000);
     assert_eq!(world.send("full", "append", "x", 60_000).await.unwrap_err().code, Code::MailboxFull);
 }

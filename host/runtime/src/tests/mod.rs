@@ -1,6 +1,7 @@
 //! The runtime on a scripted sandbox, a model store and a simulated clock: every test but that of
 //! [`threads`] runs in simulated time, and says in its name what must hold.
 
+mod background;
 mod dead_letters;
 mod gate;
 mod idempotent;

@@ -95,6 +95,21 @@ pub(super) async fn consumed_mail_is_gone(store: &impl Store) {
     assert_eq!(page(store, 0, None, 10).await, (vec![300], false));
 }
 
+pub(super) async fn what_waits_is_told_by_its_keys(store: &impl Store) {
+    let (to, other) = (task("box"), task("box2"));
+    assert_eq!(store.waiting(None, 10).await, Ok(vec![]));
+    let later = StoredMessage { due_at: at(50), wake_at: at(90), ..mail(&to, 1, 0) };
+    let sent = [later, mail(&other, 2, 0), mail(&to, 3, 0)];
+    store.commit(&[sends(&to, sent.to_vec())]).await.expect("a commit");
+    let key = |number: usize| sent[number - 1].key();
+    assert_eq!(store.waiting(Some(&to), 10).await, Ok(vec![key(3), key(1)]));
+    assert_eq!(store.waiting(Some(&to), 1).await, Ok(vec![key(3)]));
+    assert_eq!(store.waiting(Some(&other), 10).await, Ok(vec![key(2)]));
+    assert_eq!(store.waiting(Some(&task("bo")), 10).await, Ok(vec![]));
+    assert_eq!(store.waiting(None, 10).await, Ok(vec![key(3), key(1), key(2)]));
+    assert_eq!(store.waiting(None, 2).await.map(|keys| keys.len()), Ok(2));
+}
+
 pub(super) async fn mail_sent_and_changed_in_one_batch(store: &impl Store) {
     let to = task("box");
     let key = |number| MailKey { due_at: at(0), id: message_id(number) };

@@ -34,6 +34,7 @@ pub async fn check<S: Store>(empty: impl AsyncFn() -> S) {
     mail::messages_come_back_as_they_were(&empty().await).await;
     mail::a_mailbox_is_in_order_and_comes_in_pages(&empty().await).await;
     mail::delayed_mail_waits_and_failed_mail_stays_in_line(&empty().await).await;
+    mail::what_waits_is_told_by_its_keys(&empty().await).await;
     mail::consumed_mail_is_gone(&empty().await).await;
     mail::mail_sent_and_changed_in_one_batch(&empty().await).await;
     mail::dead_mail_leaves_the_mailbox(&empty().await).await;

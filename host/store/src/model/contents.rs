@@ -199,6 +199,11 @@ impl Contents {
         Mail { messages, more }
     }
 
+    pub(super) fn waiting(&self, address: Option<&Address>, limit: usize) -> Vec<MailKey> {
+        let of = self.actors.iter().filter(|(of, _)| address.is_none_or(|address| *of == address));
+        of.flat_map(|(_, actor)| actor.mailbox.keys().copied()).take(limit).collect()
+    }
+
     pub(super) fn summary(&self, address: &Address) -> StoredSummary {
         let Some(actor) = self.actors.get(address) else { return StoredSummary::default() };
         StoredSummary {

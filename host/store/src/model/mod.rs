@@ -261,6 +261,10 @@ impl Store for ModelStore {
         self.read(|contents| contents.mail(address, now, after, limit)).await
     }
 
+    async fn waiting(&self, address: Option<&Address>, limit: usize) -> StoreResult<Vec<MailKey>> {
+        self.read(|contents| contents.waiting(address, limit)).await
+    }
+
     async fn summary(&self, address: &Address) -> StoreResult<StoredSummary> {
         self.read(|contents| contents.summary(address)).await
     }

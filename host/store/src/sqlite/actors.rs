@@ -132,6 +132,20 @@ impl SqliteStore {
         })
     }
 
+    pub(super) async fn list_waiting(
+        &self,
+        address: Option<&Address>,
+        limit: usize,
+    ) -> StoreResult<Vec<MailKey>> {
+        let found = match address {
+            Some(address) => {
+                self.rows(query::WAITING, actor(address).into_iter().chain([count(limit)])).await?
+            }
+            None => self.rows(query::WAITING_ANYWHERE, [count(limit)]).await?,
+        };
+        self.decoded(|| found.iter().map(rows::mail_key).collect())
+    }
+
     pub(super) async fn summarize(&self, address: &Address) -> StoreResult<StoredSummary> {
         if self.purges.hide(address) {
             return Ok(StoredSummary::default());

@@ -183,6 +183,10 @@ impl Store for SqliteStore {
         self.read_mail(address, now, after, limit).await
     }
 
+    async fn waiting(&self, address: Option<&Address>, limit: usize) -> StoreResult<Vec<MailKey>> {
+        self.list_waiting(address, limit).await
+    }
+
     async fn summary(&self, address: &Address) -> StoreResult<StoredSummary> {
         self.summarize(address).await
     }

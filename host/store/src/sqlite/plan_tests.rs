@@ -42,6 +42,7 @@ async fn statements_search_and_do_not_scan() {
         query::STATE_VALUE_SIZES,
         query::MAIL,
         query::ONE_MESSAGE,
+        query::WAITING,
         query::ACTORS,
         query::DUE,
         query::NEXT_DUE,
@@ -101,6 +102,12 @@ async fn statements_search_and_do_not_scan() {
     {
         let plan = plan(&mut connection, text).await;
         assert!(plan.contains(&format!("{index} (actor_type=? AND wake_at>?)")), "{text}\n{plan}");
+    }
+
+    // What waits is counted without the messages.
+    for text in [query::WAITING, query::WAITING_ANYWHERE] {
+        let plan = plan(&mut connection, text).await;
+        assert!(plan.contains("COVERING INDEX sqlite_autoindex_mailbox_1"), "{text}\n{plan}");
     }
 
     // Whether an actor has an earlier moment is seen without its other reminders.

@@ -99,6 +99,14 @@ pub(super) const ACTORS: &str = "WITH RECURSIVE actor (actor_type, place) AS ( \
      FROM actor WHERE actor_type IS NOT NULL AND (?5 OR place IS NOT NULL)) \
      SELECT actor_type, rtrim(place, char(1)) FROM actor WHERE substr(place, -1) = char(1) LIMIT ?6";
 
+/// Keys of at most `?3` messages of one actor.
+pub(super) const WAITING: &str = "SELECT due_at, message_id FROM mailbox \
+     WHERE actor_type = ?1 AND actor_id = ?2 ORDER BY due_at, message_id LIMIT ?3";
+
+/// Keys of at most `?1` messages, whoever they are for.
+pub(super) const WAITING_ANYWHERE: &str = "SELECT due_at, message_id FROM mailbox \
+     ORDER BY actor_type, actor_id, due_at, message_id LIMIT ?1";
+
 /// Moments at which something wakes, after `(?2, ?3, ?4)` and until `?1`, each with its actor, and
 /// whether that actor has no earlier one. At most `?5` are looked at, so the statement is short
 /// however much is due. That a message wakes no earlier than it is due keeps the search for an

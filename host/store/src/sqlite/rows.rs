@@ -195,8 +195,13 @@ pub(super) fn message_or_key(to: &Address, row: &SqliteRow) -> sqlx::Result<Resu
     if Columns::from(row, BODY).optional_bytes()?.is_some() {
         return Ok(Ok(message(to, row)?));
     }
+    mail_key(row).map(Err)
+}
+
+/// The key of a message, which a row begins with.
+pub(super) fn mail_key(row: &SqliteRow) -> sqlx::Result<MailKey> {
     let mut columns = Columns::from(row, 0);
-    Ok(Err(MailKey { due_at: columns.moment()?, id: columns.message_id()? }))
+    Ok(MailKey { due_at: columns.moment()?, id: columns.message_id()? })
 }
 
 /// A row of one dead letter.

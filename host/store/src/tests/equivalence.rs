@@ -186,6 +186,7 @@ async fn assert_same(one: &impl Store, other: &impl Store) {
             same!(store => store.state_keys(address, "a", Some(key), 2));
             same!(store => store.state_value_sizes(address, key, 3));
         }
+        same!(store => store.waiting(Some(address), 2));
         for now in MOMENTS.map(Timestamp::from_unix_ms) {
             same!(store => store.mail(address, now, None, 2));
             let after = MailKey { due_at: now, id: MessageId::from_bytes([0x30; 16]) };
@@ -207,6 +208,7 @@ async fn assert_same(one: &impl Store, other: &impl Store) {
         }
     }
     same!(store => store.latest_message_id());
+    same!(store => store.waiting(None, 5));
     for actor_type in ["task", "task2"].map(|name| ActorType::new(name).unwrap()) {
         same!(store => store.dead_letters(Some(&actor_type), None, 100));
         same!(store => store.dead_letters(Some(&actor_type), Some(MessageId::from_bytes([0x30; 16])), 2));
