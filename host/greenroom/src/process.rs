@@ -5,17 +5,28 @@ use std::io;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// What is kept of the files that the process may have open: a quarter, at least so many, and at most a half.
+const FILES_KEPT_MIN: u64 = 128;
+
 /// Raises the number of files the process may have open as far as it may without being privileged:
-/// every connection is one.
-pub(crate) fn raise_file_limit() {
+/// every connection is one. Says how many connections there may be, so that enough are left for the store,
+/// deployments and backups.
+pub(crate) fn raise_file_limit() -> usize {
     let limit = getrlimit(Resource::Nofile);
-    if limit.current == limit.maximum {
-        return;
+    let mut files = limit.current;
+    if limit.current != limit.maximum {
+        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        match setrlimit(Resource::Nofile, raised) {
+            Ok(()) => files = limit.maximum,
+            Err(error) => tracing::warn!(%error, "the limit of open files can't be raised"),
+        }
     }
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "the limit of open files can't be raised");
-    }
+    files.map_or(usize::MAX, files_for_connections)
+}
+
+fn files_for_connections(files: u64) -> usize {
+    let kept = (files / 4).max(FILES_KEPT_MIN).min(files / 2);
+    usize::try_from(files - kept).unwrap_or(usize::MAX)
 }
 
 /// Resident memory of the process that is its own, in bytes. Pages of files, the database's among
@@ -59,6 +70,13 @@ impl StopSignals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn some_files_are_kept_from_connections() {
+        for (files, connections) in [(1_000_000, 750_000), (1_024, 768), (256, 128), (100, 50), (0, 0)] {
+            assert_eq!(files_for_connections(files), connections);
+        }
+    }
 
     #[test]
     fn anonymous_memory_is_read_from_what_the_system_says() {

@@ -29,7 +29,7 @@ const CONNECTIONS_GRACE: Duration = Duration::from_secs(2);
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Serve) -> ExitCode {
-    let (settings, warnings) = match Settings::load(arguments, std::env::vars_os()) {
+    let (mut settings, warnings) = match Settings::load(arguments, std::env::vars_os()) {
         Ok(loaded) => loaded,
         Err(error) => return fail(EXIT_USAGE, &error),
     };
@@ -40,7 +40,15 @@ pub(crate) fn run(arguments: &Serve) -> ExitCode {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    process::raise_file_limit();
+    let connections_max = process::raise_file_limit();
+    if connections_max < settings.http.connections {
+        tracing::warn!(
+            connections = connections_max,
+            asked = settings.http.connections,
+            "fewer connections than http.connections asks for: the process may have too few files open"
+        );
+        settings.http.connections = connections_max;
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(EXIT_CAN_NOT_START, &format!("can't start threads: {error}")),
@@ -88,6 +96,7 @@ async fn start(settings: Settings) -> anyhow::Result<(Node, Server)> {
     let server = Server::bind(greenroom_http::Config {
         listen: settings.listen,
         tokens: settings.tokens,
+        cors_origins: settings.cors_origins,
         bounds: settings.http,
         about: About {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse as _;
 use greenroom_core::{ActorType, Code};
-use http::header::{CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode, Uri};
 use utoipa::IntoParams;
 
@@ -48,7 +48,7 @@ pub(crate) async fn deploy(
     }
     let bytes = usize::try_from(api.limits().component_bytes).unwrap_or(usize::MAX);
     let limit = Limit { bytes, name: "component_bytes" };
-    let received = api.components.read(request.into_body(), limit).await?;
+    let received = api.components.read_all_of(request, limit).await?;
     let deployment = api.node.deploy(&actor_type, received.bytes).await?;
     let status = if deployment.created { StatusCode::CREATED } else { StatusCode::OK };
     let location = format!("/v1/actor-types/{actor_type}");
@@ -137,7 +137,7 @@ pub(crate) async fn component(
 ) -> Answer {
     query::none(&uri)?;
     let component = api.node.component(&actor_type, version).await?;
-    Ok(([(CONTENT_TYPE, WASM), (X_CONTENT_TYPE_OPTIONS, "nosniff")], component).into_response())
+    Ok(([(CONTENT_TYPE, WASM)], component).into_response())
 }
 
 /// Makes another version the active one

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -16,10 +17,11 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use utoipa::IntoParams;
 
-use crate::body::Limit;
+use crate::body::{Limit, check_encoding};
 use crate::duration;
 use crate::idempotency;
 use crate::path::MethodPath;
+use crate::peer::Peer;
 use crate::problem::Problem;
 use crate::query;
 use crate::routes::{Answer, Api};
@@ -27,6 +29,9 @@ use crate::view;
 
 /// The media type of a body that came without one.
 const UNTYPED: &str = "application/octet-stream";
+
+/// What a client prefers (RFC 7240).
+pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// When the message is delivered.
 #[derive(serde::Deserialize, IntoParams)]
@@ -76,8 +81,13 @@ enum Delivery {
             headers(("Idempotency-Replayed" = Option<String>, description = "`true` when this is the answer of an earlier request"))),
     ),
 )]
-pub(crate) async fn call(State(api): State<Arc<Api>>, path: MethodPath, request: Request) -> Answer {
-    answer(&api, path, request).await
+pub(crate) async fn call(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Arc<Peer>>,
+    path: MethodPath,
+    request: Request,
+) -> Answer {
+    answer(&api, path, request, &peer).await
 }
 
 /// Answers a request whose path was read, with a body as it comes from any connection.
@@ -85,6 +95,7 @@ pub(crate) async fn answer<B>(
     api: &Api,
     MethodPath { to, method }: MethodPath,
     request: http::Request<B>,
+    peer: &Arc<Peer>,
 ) -> Answer
 where
     B: hyper::body::Body<Data = Bytes, Error: std::fmt::Display> + Unpin,
@@ -92,11 +103,14 @@ where
     let (parts, body) = request.into_parts();
     let delivery = delivery(&parts)?;
     let key = idempotency::key(&parts.headers)?;
-    let given_type = content_type(&parts.headers)?;
+    check_encoding(&parts.headers)?;
+    let given_type: Option<Arc<str>> = content_type(&parts.headers)?.map(Arc::from);
+    // Nothing of them is kept while the body arrives and the actor works.
+    drop(parts);
     let limit = Limit { bytes: api.limits().payload_bytes, name: "payload_bytes" };
-    let received = api.bodies.read(body, limit).await?;
+    let received = api.bodies.read(body, peer, limit).await?;
     let payload = match given_type {
-        Some(given_type) => Payload::new(given_type, received.bytes),
+        Some(content_type) => Payload { content_type, body: received.bytes },
         None if received.bytes.is_empty() => Payload::new("", received.bytes),
         None => Payload::new(UNTYPED, received.bytes),
     };
@@ -147,7 +161,7 @@ fn delay(uri: &Uri) -> Result<Option<Duration>, Problem> {
 
 /// Whether the client asked not to wait (RFC 7240). Other preferences are not for this host.
 fn prefers_async(headers: &HeaderMap) -> bool {
-    headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()).any(|value| {
+    headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok()).any(|value| {
         value.split(',').any(|preference| {
             let token = preference.split([';', '=']).next().unwrap_or_default();
             token.trim().eq_ignore_ascii_case("respond-async")

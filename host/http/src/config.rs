@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::cors::Origin;
 use crate::guard::Token;
 
 /// How the API is served.
@@ -13,6 +14,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Who may ask. Without any, only a loopback address may be listened on.
     pub tokens: Vec<Token>,
+    /// Of which origins web pages may use the host, besides its own.
+    pub cors_origins: Vec<Origin>,
     /// The bounds on connections and requests.
     pub bounds: Bounds,
     /// What `GET /v1/node` tells of the host.
@@ -33,18 +36,20 @@ pub struct About {
 /// Bounds on what peers can make the server hold or wait for. Sizes are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Connections at once; the next is not accepted until one closes.
+    /// Connections at once. For the next, those close that have been without a request for longest, of the peer that
+    /// has most; when none is, it waits.
     pub connections: usize,
     /// Header fields of one request; one more is `headers-too-large`.
     pub headers: usize,
     /// Request line and headers together; more is `headers-too-large`.
     pub header_bytes: usize,
-    /// From a connection's start, or the end of the request before, to the end of the headers.
+    /// From the first byte of a request to the end of its headers.
     pub header_timeout: Duration,
-    /// For the body of a request, besides what `body_bytes_per_second` allows for its size;
-    /// passing it is `request-timeout`.
+    /// Within so long the end of a body has to arrive, or as much as `body_bytes_per_second` asks for, and again
+    /// within as long after that; else it is `request-timeout`.
     pub body_timeout: Duration,
-    /// The pace below which a long body is given up with `request-timeout`.
+    /// The pace of a body, over each `body_timeout`; and while there is no memory left for bodies, over the last
+    /// seconds: the slowest of those below it are ended with `request-timeout`.
     pub body_bytes_per_second: u64,
     /// Memory for the bodies of requests under way, those up to 1 KiB not counted; a request that
     /// finds none is `overloaded`. As much again for components on their way to be deployed. As much
@@ -53,8 +58,12 @@ pub struct Bounds {
     pub body_memory_bytes: usize,
     /// How long a peer may take nothing of what is written to it before its connection is closed.
     pub write_timeout: Duration,
-    /// How long a connection may stay without a request.
+    /// How long a connection may stay without a request. Longer than load balancers keep theirs, or they send
+    /// requests on connections that close.
     pub idle_timeout: Duration,
+    /// Requests under way at once; one more is `overloaded`. One peer, an address or a /64 network of IPv6, has
+    /// three quarters of them at most.
+    pub requests: usize,
     /// Requests at once on one HTTP/2 connection.
     pub http2_streams: u32,
 }
@@ -70,7 +79,8 @@ impl Default for Bounds {
             body_bytes_per_second: 16 << 10,
             body_memory_bytes: 256 << 20,
             write_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_mins(1),
+            idle_timeout: Duration::from_mins(2),
+            requests: 20_000,
             http2_streams: 128,
         }
     }

@@ -14,23 +14,46 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::config::Bounds;
 use crate::front::Front;
+use crate::peer::Peer;
 use crate::stream::BoundedStream;
-use crate::timer::ConnectionTimer;
 
 /// What happens on a connection, for whoever decides whether it may stay.
-#[derive(Default)]
 pub(crate) struct Activity {
+    /// Whose it is.
+    pub(crate) peer: Arc<Peer>,
+    accepted: Instant,
+    requests_begun: AtomicU64,
     requests_under_way: AtomicUsize,
+    /// Of replies that are not written at once.
+    replies_under_way: AtomicUsize,
+    /// When the last request ended, in milliseconds from when it was accepted.
+    rests_since_ms: AtomicU64,
     bytes_moved: AtomicU64,
     refused_a_body: AtomicBool,
     cut: Notify,
+    leave: Notify,
 }
 
 impl Activity {
+    pub(crate) fn new(peer: Arc<Peer>) -> Self {
+        Activity {
+            peer,
+            accepted: Instant::now(),
+            requests_begun: AtomicU64::new(0),
+            requests_under_way: AtomicUsize::new(0),
+            replies_under_way: AtomicUsize::new(0),
+            rests_since_ms: AtomicU64::new(0),
+            bytes_moved: AtomicU64::new(0),
+            refused_a_body: AtomicBool::new(false),
+            cut: Notify::new(),
+            leave: Notify::new(),
+        }
+    }
+
     /// Notes that so many bytes were read or written.
     pub(crate) fn moved(&self, bytes: usize) {
         self.bytes_moved.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -51,6 +74,11 @@ impl Activity {
         self.cut.notify_one();
     }
 
+    /// Asks the connection to end, if it rests: another needs its place.
+    pub(crate) fn leave(&self) {
+        self.leave.notify_one();
+    }
+
     /// Whether that has happened.
     #[cfg(test)]
     pub(crate) fn is_cut(&self) -> bool {
@@ -62,19 +90,92 @@ impl Activity {
         is_cut
     }
 
-    /// Notes a request that is under way until what is returned is dropped.
-    pub(crate) fn begin_request(&self) -> RequestUnderWay<'_> {
+    /// Whether it was asked to leave, and does not know yet.
+    #[cfg(test)]
+    pub(crate) fn is_asked_to_leave(&self) -> bool {
+        self.leave.notified().now_or_never().is_some()
+    }
+
+    /// How many requests have begun.
+    pub(crate) fn requests_begun(&self) -> u64 {
+        self.requests_begun.load(Ordering::Relaxed)
+    }
+
+    /// How many of them have no reply yet.
+    pub(crate) fn requests_under_way(&self) -> usize {
+        self.requests_under_way.load(Ordering::Relaxed)
+    }
+
+    /// How long the connection has been without a request, and without a reply on its way, if it is.
+    pub(crate) fn rests(&self) -> Option<Duration> {
+        let is_busy = self.requests_under_way() > 0 || self.replies_under_way.load(Ordering::Relaxed) > 0;
+        (!is_busy).then(|| self.since_last_request())
+    }
+
+    /// How long ago the last request got its reply, or the connection was accepted.
+    fn since_last_request(&self) -> Duration {
+        let since = Duration::from_millis(self.rests_since_ms.load(Ordering::Relaxed));
+        self.accepted.elapsed().saturating_sub(since)
+    }
+
+    pub(crate) fn begin_request(&self) {
         self.requests_under_way.fetch_add(1, Ordering::Relaxed);
-        RequestUnderWay(self)
+        self.requests_begun.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end_request(&self) {
+        self.rests_since_ms.store(self.accepted.elapsed().as_millis() as u64, Ordering::Relaxed);
+        self.requests_under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Ends a request when it is dropped.
-pub(crate) struct RequestUnderWay<'a>(&'a Activity);
+#[cfg(test)]
+impl Default for Activity {
+    fn default() -> Self {
+        Activity::new(Arc::default())
+    }
+}
 
-impl Drop for RequestUnderWay<'_> {
+/// A connection, and the front that its requests pass.
+pub(crate) struct Link {
+    pub(crate) front: Arc<Front>,
+    pub(crate) activity: Arc<Activity>,
+}
+
+/// A request that is under way until this is dropped. One count of references for each, and one that no other
+/// connection touches.
+pub(crate) struct RequestUnderWay(Arc<Link>);
+
+impl RequestUnderWay {
+    pub(crate) fn begin(link: &Arc<Link>) -> Self {
+        link.activity.begin_request();
+        RequestUnderWay(Arc::clone(link))
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.0
+    }
+}
+
+impl Drop for RequestUnderWay {
     fn drop(&mut self) {
-        self.0.requests_under_way.fetch_sub(1, Ordering::Relaxed);
+        self.0.activity.end_request();
+    }
+}
+
+/// A reply that is on its way until this is dropped.
+pub(crate) struct ReplyUnderWay(Arc<Activity>);
+
+impl ReplyUnderWay {
+    pub(crate) fn begin(activity: &Arc<Activity>) -> Self {
+        activity.replies_under_way.fetch_add(1, Ordering::Relaxed);
+        ReplyUnderWay(Arc::clone(activity))
+    }
+}
+
+impl Drop for ReplyUnderWay {
+    fn drop(&mut self) {
+        self.0.replies_under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -91,12 +192,13 @@ const HTTP2_ERROR_RESETS_MAX: usize = 100;
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What serves connections, within `bounds`. Each has a timer of its own for HTTP/1.1.
+/// What serves connections, within `bounds`.
 pub(crate) fn builder(bounds: &Bounds) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     let mut http1 = builder.http1();
     http1
-        .header_read_timeout(bounds.header_timeout)
+        // hyper's clock also runs while nothing is asked; `stream` has one that does not.
+        .header_read_timeout(None)
         // Without this, hyper tries to read while a request is under way, to notice a peer that
         // hangs up: a system call for each request, for news that changes nothing here.
         .half_close(true)
@@ -116,13 +218,18 @@ pub(crate) fn builder(bounds: &Bounds) -> Builder<TokioExecutor> {
     builder
 }
 
-/// A connection on which less than this has moved was idle: pings alone move a little.
+/// A connection on which less than this has moved between two looks was idle: pings alone move a little.
 const IDLE_BYTES: u64 = 1_024;
+/// What a ping and its answer move at most.
+const PING_BYTES: u64 = 64;
+/// How long a peer that was told that its connection ends may take to notice.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Serves one connection to its end. When `stopping` turns true it closes after the requests
 /// under way.
 pub(crate) async fn serve<S>(
     stream: S,
+    activity: Arc<Activity>,
     front: Arc<Front>,
     builder: Arc<Builder<TokioExecutor>>,
     bounds: Arc<Bounds>,
@@ -130,28 +237,27 @@ pub(crate) async fn serve<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let activity = Arc::new(Activity::default());
     let stream =
         BoundedStream::new(stream, Arc::clone(&activity), bounds.header_timeout, bounds.write_timeout);
     let service = {
-        // One count of references for each request, and one that no other connection touches.
-        let both = Arc::new((front, Arc::clone(&activity)));
+        let link = Arc::new(Link { front, activity: Arc::clone(&activity) });
         service_fn(move |request| {
-            let both = Arc::clone(&both);
-            async move { Ok::<_, Infallible>(both.0.answer(request, &both.1).await) }
+            let admitted = Front::admit(&link, request);
+            async move { Ok::<_, Infallible>(Front::answer(admitted).await) }
         })
     };
-    let mut builder = Builder::clone(&builder);
-    builder.http1().timer(ConnectionTimer::default());
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let idle_bytes =
+        IDLE_BYTES + PING_BYTES * (bounds.idle_timeout.as_secs() / HTTP2_PING_INTERVAL.as_secs());
     // Each of these is polled only when it is itself woken, so they cost a request nothing.
     let mut events: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();
     events.push(stopped(stopping).boxed());
-    events.push(pause(bounds.idle_timeout).boxed());
+    events.push(after(bounds.idle_timeout, Event::Look).boxed());
     events.push(cut(Arc::clone(&activity)).boxed());
-    let (mut closing, mut moved_before) = (false, 0);
+    events.push(leave(Arc::clone(&activity)).boxed());
+    let mut moved_before = 0;
     loop {
-        tokio::select! {
+        let event = tokio::select! {
             biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
@@ -159,27 +265,43 @@ pub(crate) async fn serve<S>(
                 }
                 return;
             }
-            Some(event) = events.next() => {
-                let moved = activity.bytes_moved.load(Ordering::Relaxed);
-                let resting = activity.requests_under_way.load(Ordering::Relaxed) == 0
-                    && moved - moved_before < IDLE_BYTES;
-                match event {
-                    Event::Cut => {
-                        tracing::debug!("a connection whose peer takes no replies was cut");
-                        return;
-                    }
-                    Event::Pause if resting && closing => return,
-                    Event::Pause => {
-                        moved_before = moved;
-                        events.push(pause(bounds.idle_timeout).boxed());
-                    }
-                    Event::Stop => {}
-                }
-                if event == Event::Stop || resting {
-                    closing = true;
-                    connection.as_mut().graceful_shutdown();
-                }
+            Some(event) = events.next() => event,
+        };
+        let is_to_end = match event {
+            Event::Stop => {
+                connection.as_mut().graceful_shutdown();
+                false
             }
+            Event::Cut => {
+                tracing::debug!("a connection whose peer takes no replies was cut");
+                return;
+            }
+            Event::Farewell if activity.rests().is_some() => return,
+            // It ends after the requests that came at the last moment.
+            Event::Farewell => false,
+            Event::Leave => {
+                events.push(leave(Arc::clone(&activity)).boxed());
+                activity.rests().is_some()
+            }
+            Event::Look => {
+                let moved = activity.bytes_moved.load(Ordering::Relaxed);
+                let has_moved = moved - moved_before >= idle_bytes;
+                moved_before = moved;
+                let left = bounds.idle_timeout.saturating_sub(activity.since_last_request());
+                let is_idle = activity.requests_under_way() == 0 && left.is_zero() && !has_moved;
+                // A reply may go on being taken after its request, as long as it moves.
+                let next = if activity.requests_under_way() > 0 || left.is_zero() {
+                    bounds.idle_timeout
+                } else {
+                    left
+                };
+                events.push(after(next, Event::Look).boxed());
+                is_idle
+            }
+        };
+        if is_to_end {
+            connection.as_mut().graceful_shutdown();
+            events.push(after(FAREWELL, Event::Farewell).boxed());
         }
     }
 }
@@ -190,9 +312,13 @@ enum Event {
     /// The server stops.
     Stop,
     /// It is time to see whether anything has moved.
-    Pause,
+    Look,
     /// Others need what the peer does not take.
     Cut,
+    /// Another needs its place.
+    Leave,
+    /// The peer knows for long enough that it ends.
+    Farewell,
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) -> Event {
@@ -206,7 +332,12 @@ async fn cut(activity: Arc<Activity>) -> Event {
     Event::Cut
 }
 
-async fn pause(duration: Duration) -> Event {
+async fn leave(activity: Arc<Activity>) -> Event {
+    activity.leave.notified().await;
+    Event::Leave
+}
+
+async fn after(duration: Duration, event: Event) -> Event {
     sleep(duration).await;
-    Event::Pause
+    event
 }

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::IntoResponse as _;
 use greenroom_core::{ActorType, MessageId};
 use greenroom_runtime::DeadLetterQuery;
-use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::CONTENT_TYPE;
 use http::{StatusCode, Uri};
 use utoipa::IntoParams;
 
@@ -92,9 +92,7 @@ pub(crate) async fn inspect(State(api): State<Arc<Api>>, LetterPath(id): LetterP
 pub(crate) async fn payload(State(api): State<Arc<Api>>, LetterPath(id): LetterPath, uri: Uri) -> Answer {
     query::none(&uri)?;
     let letter = api.node.dead_letter(id).await?;
-    // A browser must not take a message's bytes for a page of this host.
-    let headers = [(CONTENT_TYPE, "application/octet-stream"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    Ok((headers, letter.message.payload.body).into_response())
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], letter.message.payload.body).into_response())
 }
 
 /// Puts a dead letter back into the mailbox it came from

@@ -9,9 +9,11 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use greenroom_core::{Code, Digest};
+use http::HeaderValue;
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::request::Parts;
 
+use crate::cors::{self, Origin};
 use crate::problem::Problem;
 
 /// Shortest token, in bytes: long enough that nobody guesses a random one.
@@ -53,6 +55,7 @@ impl fmt::Debug for Token {
 #[derive(Debug)]
 pub(crate) struct Guard {
     tokens: Vec<Token>,
+    origins: Vec<Origin>,
 }
 
 /// What anybody who reaches the port may ask: whether the host lives, and what its errors mean.
@@ -61,9 +64,15 @@ fn is_open(path: &str) -> bool {
 }
 
 impl Guard {
-    /// A guard that lets the bearers of `tokens` in, or without any, whoever is on this machine.
-    pub(crate) fn new(tokens: Vec<Token>) -> Self {
-        Guard { tokens }
+    /// A guard that lets the bearers of `tokens` in, or without any, whoever is on this machine; and of web pages, the
+    /// host's own and those of `origins`.
+    pub(crate) fn new(tokens: Vec<Token>, origins: Vec<Origin>) -> Self {
+        Guard { tokens, origins }
+    }
+
+    /// Where pages may come from.
+    pub(crate) fn origins(&self) -> &[Origin] {
+        &self.origins
     }
 
     /// Lets a request through, or says why not.
@@ -71,7 +80,7 @@ impl Guard {
         if is_open(request.uri.path()) {
             return Ok(());
         }
-        if self.tokens.is_empty() { check_local(request) } else { self.check_token(request) }
+        if self.tokens.is_empty() { self.check_local(request) } else { self.check_token(request) }
     }
 
     fn check_token(&self, request: &Parts) -> Result<(), Problem> {
@@ -90,6 +99,41 @@ impl Guard {
             Err(Problem::new(Code::Unauthenticated, "the token is not one of the host's"))
         }
     }
+
+    fn check_local(&self, request: &Parts) -> Result<(), Problem> {
+        let given = request.headers.get_all(HOST).iter().map(|value| value.to_str().ok());
+        let asked = request.uri.authority().map(|authority| Some(authority.as_str()));
+        let hosts: Vec<Option<&str>> = given.chain(asked).collect();
+        if hosts.is_empty() {
+            return Err(Problem::invalid_request(
+                "the request has no `Host`, which HTTP/1.1 asks for (RFC 9112)",
+            ));
+        }
+        if !hosts.iter().all(|host| host.is_some_and(names_this_machine)) {
+            return Err(Problem::new(
+                Code::Forbidden,
+                "the request names another host than this machine; ask for localhost, 127.0.0.1 or [::1], \
+                 or configure tokens and listen on another address",
+            ));
+        }
+        if cors::allowed(&self.origins, &request.headers).is_some() {
+            return Ok(());
+        }
+        let cross_site =
+            request.headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"cross-site");
+        // Other ports of this machine are other pages', too.
+        let is_own = |origin: &HeaderValue| {
+            let authority = origin.to_str().ok().and_then(authority_of);
+            authority.is_some_and(|own| hosts.iter().flatten().all(|host| host.eq_ignore_ascii_case(own)))
+        };
+        if cross_site || !request.headers.get_all(ORIGIN).iter().all(is_own) {
+            return Err(Problem::new(
+                Code::Forbidden,
+                "a web page from elsewhere may not use this host through a browser; those of cors_origins may",
+            ));
+        }
+        Ok(())
+    }
 }
 
 fn bearer(request: &Parts) -> Option<&[u8]> {
@@ -103,40 +147,9 @@ fn bearer(request: &Parts) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
 }
 
-fn check_local(request: &Parts) -> Result<(), Problem> {
-    let hosts = request.headers.get_all(HOST).iter().map(|value| value.to_str().ok());
-    let mut hosts = hosts.chain(request.uri.authority().map(|authority| Some(authority.as_str()))).peekable();
-    if hosts.peek().is_none() {
-        return Err(Problem::invalid_request(
-            "the request has no `Host`, which HTTP/1.1 asks for (RFC 9112)",
-        ));
-    }
-    for host in hosts {
-        if !host.is_some_and(names_this_machine) {
-            return Err(Problem::new(
-                Code::Forbidden,
-                "the request names another host than this machine; ask for localhost, 127.0.0.1 or [::1], \
-                 or configure tokens and listen on another address",
-            ));
-        }
-    }
-    let cross_site =
-        request.headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"cross-site");
-    let foreign = request.headers.get_all(ORIGIN).iter().any(|origin| !is_local_origin(origin.as_bytes()));
-    if cross_site || foreign {
-        return Err(Problem::new(
-            Code::Forbidden,
-            "a web page from elsewhere may not use this host through a browser",
-        ));
-    }
-    Ok(())
-}
-
-fn is_local_origin(origin: &[u8]) -> bool {
-    std::str::from_utf8(origin)
-        .ok()
-        .and_then(|origin| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")))
-        .is_some_and(names_this_machine)
+/// The host and port of an origin.
+fn authority_of(origin: &str) -> Option<&str> {
+    origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))
 }
 
 /// Whether `host`, with or without a port, can only mean this machine.
@@ -167,7 +180,9 @@ mod tests {
         }
         let tokens = tokens.iter().map(|text| Token::new(text).unwrap()).collect();
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        Guard::new(tokens).check(&parts).map_err(|problem| problem.code())
+        Guard::new(tokens, vec![Origin::new("https://app.example.com").unwrap()])
+            .check(&parts)
+            .map_err(|problem| problem.code())
     }
 
     const TOKENS: &[&str] = &["0123456789abcdef", "fedcba9876543210"];
@@ -237,7 +252,14 @@ mod tests {
         assert_eq!(from("origin", "https://example.com"), Err(Code::Forbidden));
         assert_eq!(from("origin", "null"), Err(Code::Forbidden));
         assert_eq!(from("origin", "http://localhost:7070"), Ok(()));
-        assert_eq!(from("origin", "http://127.0.0.1:3000"), Ok(()));
+        assert_eq!(from("origin", "http://127.0.0.1:7070"), Err(Code::Forbidden));
+        assert_eq!(
+            from("origin", "http://localhost:3000"),
+            Err(Code::Forbidden),
+            "a page of another program"
+        );
+        assert_eq!(from("origin", "https://app.example.com"), Ok(()));
+        assert_eq!(from("origin", "https://app.example.com:444"), Err(Code::Forbidden));
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::query;
 use crate::routes::{Answer, Api};
 use crate::view;
 
+/// Where it says that it lives.
+pub(crate) const ALIVE: &str = "/healthz";
+
 /// Says whether the process answers
 #[utoipa::path(
     get,

@@ -10,6 +10,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode, Uri};
 
 use crate::body::Limit;
+use crate::json;
 use crate::number;
 use crate::path::{ActorPath, NamedPath};
 use crate::problem::Problem;
@@ -56,7 +57,7 @@ pub(crate) async fn set(
         return Err(Problem::new(Code::UnsupportedMediaType, "a reminder is set with application/json"));
     }
     let limit = Limit { bytes: api.limits().payload_bytes, name: "payload_bytes" };
-    let received = api.bodies.read(request.into_body(), limit).await?;
+    let received = api.bodies.read_all_of(request, limit).await?;
     let (schedule, method, payload) = parse(&received.bytes)?;
     api.node.set_reminder(&address, &name, schedule, method, payload).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -107,10 +108,10 @@ fn parse(body: &[u8]) -> Result<(Schedule, Method, Payload), Problem> {
         #[serde(borrow)]
         payload: Option<&'a serde_json::value::RawValue>,
     }
-    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+    if body.trim_ascii_start().first().is_some_and(|first| first.is_ascii() && *first != b'{') {
         return Err(Problem::invalid_request("the reminder is not valid: it is a JSON object"));
     }
-    let asked: Asked<'_> = serde_json::from_slice(body)
+    let asked: Asked<'_> = json::read(body)
         .map_err(|error| Problem::invalid_request(format!("the reminder is not valid: {error}")))?;
     let schedule = Schedule::new(asked.delay_ms, asked.period_ms, asked.repetitions)
         .map_err(|error| Problem::invalid_request(error.to_string()))?;
@@ -143,6 +144,8 @@ mod tests {
     fn a_reminder_that_is_not_one_is_refused_with_the_reason() {
         for (body, reason) in [
             ("", "EOF"),
+            ("\u{feff}{}", "byte order mark"),
+            (r#"{"method":"a","method":"a","delay_ms":0}"#, "method"),
             ("[]", "it is a JSON object"),
             (r#"["tick",100,null,null,null]"#, "it is a JSON object"),
             (r#"{"delay_ms":0}"#, "method"),

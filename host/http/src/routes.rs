@@ -12,7 +12,6 @@ use bytes::Bytes;
 use greenroom_core::{Code, Limits};
 use greenroom_runtime::Node;
 use http::{Method, Request, Uri};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 use tower::Service as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -22,7 +21,9 @@ use crate::backup::Pace;
 use crate::body::BodyReader;
 use crate::config::{About, Bounds};
 use crate::path::MethodPath;
+use crate::peer::{Peer, Shared};
 use crate::problem::Problem;
+use crate::unread::Brought;
 use crate::{
     actor_types, actors, backup, call, dead_letters, errors, node, openapi, reminders, state, type_settings,
 };
@@ -53,8 +54,8 @@ impl Api {
     pub(crate) fn new(node: Node, bounds: &Bounds, about: About) -> Self {
         Api {
             node,
-            bodies: BodyReader::new(bounds),
-            components: BodyReader::new(bounds),
+            bodies: BodyReader::new(bounds, Shared::Bodies),
+            components: BodyReader::new(bounds, Shared::Components),
             backups: Pace::new(bounds),
             about,
             started: Instant::now(),
@@ -84,17 +85,18 @@ impl Routes {
 
     /// Answers one request. A call goes past the router, which allocates for every segment of a path
     /// and boxes bodies and futures: it is the one path that is measured.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> (Route, Response) {
+    pub(crate) async fn answer(&self, mut request: Request<Brought>, peer: &Arc<Peer>) -> (Route, Response) {
         if let Some(api) = &self.calls
             && request.method() == Method::POST
             && let Some(path) = MethodPath::read(request.uri().path())
         {
             let response = match path {
-                Ok(path) => call::answer(api, path, request).await.into_response(),
+                Ok(path) => call::answer(api, path, request, peer).await.into_response(),
                 Err(problem) => problem.into_response(),
             };
             return (Route::Calls, response);
         }
+        request.extensions_mut().insert(Arc::clone(peer));
         // In a box: hyper moves the future of every request, and what the router needs is large.
         match Box::pin(self.router.clone().call(request.map(Body::new))).await {
             Ok(mut response) => {

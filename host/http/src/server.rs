@@ -1,6 +1,6 @@
 //! Accepting connections. The accept loop never ends before it is told to: when the machine has
-//! no file descriptor left it waits and tries again, and beyond its cap of connections it accepts
-//! the next only when one has closed.
+//! no file descriptor left it waits and tries again, and beyond its cap of connections it goes on
+//! when there is a place for the one it has accepted.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,13 +10,15 @@ use std::time::Duration;
 use greenroom_metrics::Metrics;
 use greenroom_runtime::Node;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::config::Config;
-use crate::connection;
+use crate::connection::{self, Activity};
+use crate::connections::Connections;
 use crate::front::Front;
 use crate::guard::Guard;
+use crate::peer::Peers;
 use crate::routes::{Api, Routes};
 
 /// Why a server can't listen.
@@ -86,18 +88,21 @@ impl Server {
         stop: impl Future<Output = ()>,
         grace: Duration,
     ) {
-        let Config { tokens, bounds, .. } = self.config;
-        let front = Arc::new(Front::new(routes, Guard::new(tokens), metrics, &bounds));
+        let Config { tokens, cors_origins, bounds, .. } = self.config;
+        let front = Arc::new(Front::new(routes, Guard::new(tokens, cors_origins), metrics, &bounds));
         let bounds = Arc::new(bounds);
         let builder = Arc::new(connection::builder(&bounds));
-        let cap = u32::try_from(bounds.connections.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
-        let room = Arc::new(Semaphore::new(cap as usize));
+        let connections = Connections::new(bounds.connections);
+        let peers = Peers::default();
         let (stopping, stopped) = watch::channel(false);
         let accepting = async {
             loop {
-                let (stream, permit) = accept(&self.listener, &room).await;
+                let (stream, address) = accept(&self.listener).await;
+                let activity = Arc::new(Activity::new(peers.of(address.ip())));
+                let place = connections.place(&activity).await;
                 let serving = connection::serve(
                     stream,
+                    activity,
                     Arc::clone(&front),
                     Arc::clone(&builder),
                     Arc::clone(&bounds),
@@ -105,7 +110,7 @@ impl Server {
                 );
                 tokio::spawn(async move {
                     serving.await;
-                    drop(permit);
+                    drop(place);
                 });
             }
         };
@@ -115,30 +120,25 @@ impl Server {
         }
         drop(self.listener);
         stopping.send_replace(true);
-        if timeout(grace, room.acquire_many(cap)).await.is_err() {
+        if timeout(grace, connections.all_closed()).await.is_err() {
             tracing::warn!("connections were still open when the time to stop was over");
         }
     }
 }
 
-/// Waits for room, then for a connection.
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+/// Waits for a connection.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     const BACKOFF_MIN: Duration = Duration::from_millis(5);
     const BACKOFF_MAX: Duration = Duration::from_secs(1);
-    let permit = loop {
-        if let Ok(permit) = Arc::clone(room).acquire_owned().await {
-            break permit;
-        }
-    };
     let mut backoff = BACKOFF_MIN;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
                 // Replies are small and must not wait for the peer's acknowledgement of the last.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "a connection was gone before it was served");
                 }
-                return (stream, permit);
+                return (stream, address);
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse as _;
 use greenroom_core::Code;
-use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::CONTENT_TYPE;
 use http::{StatusCode, Uri};
 use utoipa::IntoParams;
 
@@ -67,9 +67,7 @@ pub(crate) async fn read(
 ) -> Answer {
     query::none(&uri)?;
     let Some(value) = api.node.state_value(&address, &name).await? else { return Err(no_such_key()) };
-    // A browser must not take an actor's bytes for a page of this host.
-    let headers = [(CONTENT_TYPE, "application/octet-stream"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    Ok((headers, value).into_response())
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], value).into_response())
 }
 
 /// Writes a value of the state of an actor by hand
@@ -99,7 +97,7 @@ pub(crate) async fn write(
         ));
     }
     let limit = Limit { bytes: api.limits().state_value_bytes, name: "state_value_bytes" };
-    let received = api.bodies.read(request.into_body(), limit).await?;
+    let received = api.bodies.read_all_of(request, limit).await?;
     api.node.repair_state(&address, name, Some(received.bytes)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -1,7 +1,7 @@
 //! A connection's bytes, kept from standing still.
 //!
 //! Three times a peer could hold a connection without hyper noticing, and each is bounded here:
-//! before the protocol is known (the first 24 bytes, an HTTP/2 preface), while a reply is not
+//! between the first byte of a request and the end of its head, while a reply is not
 //! taken, and after a reply that came before the request's body was read. In the last case the
 //! peer's remaining bytes are dropped for a moment instead of answered with a reset, which would
 //! destroy the reply on its way.
@@ -13,29 +13,85 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 
 use crate::connection::Activity;
 
-/// An HTTP/2 client sends so many bytes before anything else; no HTTP/1.1 request is much shorter.
-const OPENING_BYTES: usize = 24;
+/// An HTTP/2 client sends this before anything else.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long, and how much, a refused request may go on arriving.
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 64 << 20;
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
+pub(crate) const LINGER_BYTES: usize = 64 << 20;
 
 /// A stream with deadlines of its own.
 pub(crate) struct BoundedStream<S> {
     stream: S,
     activity: Arc<Activity>,
-    opening: Option<Opening>,
+    head: HeadClock,
     write_timeout: Duration,
     stalled_write: Option<Pin<Box<Sleep>>>,
     lingering: Option<Lingering>,
 }
 
-struct Opening {
-    missing: usize,
-    deadline: Pin<Box<Sleep>>,
+/// Runs from the first byte of a request until its head is there, and for HTTP/2, whose streams have no heads of their
+/// own, until the preface is.
+struct HeadClock {
+    timeout: Duration,
+    preface: Preface,
+    /// How many requests had begun when the first byte of the next came.
+    begun_before: Option<u64>,
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+/// What the first bytes of a connection say.
+enum Preface {
+    /// So many of them are those of HTTP/2.
+    Matches(usize),
+    Http1,
+    Http2,
+}
+
+impl HeadClock {
+    fn new(timeout: Duration) -> Self {
+        HeadClock { timeout, preface: Preface::Matches(0), begun_before: None, deadline: None }
+    }
+
+    /// Some bytes have come.
+    fn came(&mut self, bytes: &[u8], activity: &Activity) {
+        if let Preface::Matches(count) = self.preface {
+            let compared = bytes.len().min(PREFACE.len() - count);
+            self.preface = match count + compared {
+                _ if bytes[..compared] != PREFACE[count..count + compared] => Preface::Http1,
+                all if all == PREFACE.len() => Preface::Http2,
+                some => Preface::Matches(some),
+            };
+        }
+        let begun = activity.requests_begun();
+        if self.begun_before.is_some_and(|before| before != begun) || matches!(self.preface, Preface::Http2) {
+            self.stop();
+        }
+        if self.begun_before.is_none()
+            && !matches!(self.preface, Preface::Http2)
+            && activity.requests_under_way() == 0
+        {
+            self.begun_before = Some(begun);
+        }
+    }
+
+    /// No more bytes are there: whether the rest of the head should have been.
+    fn is_over(&mut self, context: &mut Context<'_>, activity: &Activity) -> bool {
+        if self.begun_before != Some(activity.requests_begun()) {
+            self.stop();
+            return false;
+        }
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(self.timeout)));
+        deadline.as_mut().poll(context).is_ready()
+    }
+
+    fn stop(&mut self) {
+        self.begun_before = None;
+        self.deadline = None;
+    }
 }
 
 struct Lingering {
@@ -48,18 +104,11 @@ impl<S> BoundedStream<S> {
     pub(crate) fn new(
         stream: S,
         activity: Arc<Activity>,
-        opening_timeout: Duration,
+        header_timeout: Duration,
         write_timeout: Duration,
     ) -> Self {
-        let deadline = Box::pin(sleep_until(Instant::now() + opening_timeout));
-        BoundedStream {
-            stream,
-            activity,
-            opening: Some(Opening { missing: OPENING_BYTES, deadline }),
-            write_timeout,
-            stalled_write: None,
-            lingering: None,
-        }
+        let head = HeadClock::new(header_timeout);
+        BoundedStream { stream, activity, head, write_timeout, stalled_write: None, lingering: None }
     }
 }
 
@@ -78,14 +127,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for BoundedStream<S> {
         let polled = Pin::new(&mut this.stream).poll_read(context, buffer);
         let count = buffer.filled().len() - before;
         this.activity.moved(count);
-        if let Some(opening) = &mut this.opening {
-            if polled.is_pending() && opening.deadline.as_mut().poll(context).is_ready() {
-                return Poll::Ready(Err(timed_out("the peer did not begin a request in time")));
-            }
-            opening.missing = opening.missing.saturating_sub(count);
-            if opening.missing == 0 {
-                this.opening = None;
-            }
+        if count > 0 {
+            this.head.came(&buffer.filled()[before..], &this.activity);
+        } else if polled.is_pending() && this.head.is_over(context, &this.activity) {
+            return Poll::Ready(Err(timed_out("the head of a request did not arrive in time")));
         }
         polled
     }
@@ -174,6 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for BoundedStream<S> {
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+    use tokio::time::{Instant, timeout};
 
     fn bounded<S>(stream: S) -> BoundedStream<S> {
         let activity = Arc::new(Activity::default());
@@ -181,25 +227,55 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_peer_that_does_not_begin_is_let_go() {
-        let (mut peer, ours) = duplex(1_024);
-        let mut ours = bounded(ours);
-        peer.write_all(b"PRI * HTTP/2").await.unwrap();
-        let mut all = Vec::new();
-        let error = ours.read_to_end(&mut all).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TimedOut);
-        assert_eq!(all, b"PRI * HTTP/2");
+    async fn a_peer_that_begins_a_request_and_does_not_go_on_is_let_go() {
+        for begun in ["P", "PRI * HTTP/2.0\r\n", "PRI * HTTP/1.1\r\nhost: a\r\nx: and so on"] {
+            let (mut peer, ours) = duplex(1_024);
+            let mut ours = bounded(ours);
+            // Nothing is no request.
+            let silence = timeout(Duration::from_mins(1), ours.read(&mut [0; 10])).await;
+            assert!(silence.is_err());
+            let began = Instant::now();
+            let trickling = tokio::spawn(async move {
+                peer.write_all(begun.as_bytes()).await.unwrap();
+                while peer.write_all(if begun.len() > 30 { b"y" } else { b"" }).await.is_ok() {
+                    sleep(Duration::from_secs(1)).await;
+                }
+            });
+            let error = ours.read_to_end(&mut Vec::new()).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            assert_eq!(began.elapsed(), Duration::from_secs(10));
+            trickling.abort();
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_peer_that_has_begun_may_rest() {
+    async fn between_requests_a_peer_may_rest() {
         let (mut peer, ours) = duplex(1_024);
         let mut ours = bounded(ours);
-        peer.write_all(&[b'x'; 100]).await.unwrap();
         let mut some = [0; 100];
-        ours.read_exact(&mut some).await.unwrap();
-        let rest = tokio::time::timeout(Duration::from_mins(1), ours.read(&mut some)).await;
-        assert!(rest.is_err(), "still open after a minute");
+        for _ in 0..3 {
+            peer.write_all(&[b'x'; 100]).await.unwrap();
+            ours.read_exact(&mut some).await.unwrap();
+            ours.activity.begin_request();
+            let during = timeout(Duration::from_mins(1), ours.read(&mut some)).await;
+            assert!(during.is_err(), "a body may take its time here");
+            ours.activity.end_request();
+            let between = timeout(Duration::from_mins(1), ours.read(&mut some)).await;
+            assert!(between.is_err(), "still open after a minute");
+        }
+        peer.write_all(b"GET /").await.unwrap();
+        assert_eq!(ours.read_to_end(&mut Vec::new()).await.unwrap_err().kind(), ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_speaks_http2_may_rest() {
+        let (mut peer, ours) = duplex(1_024);
+        let mut ours = bounded(ours);
+        for bytes in [&PREFACE[..5], &PREFACE[5..], &[0; 9]] {
+            peer.write_all(bytes).await.unwrap();
+            ours.read_exact(&mut vec![0; bytes.len()]).await.unwrap();
+        }
+        assert!(timeout(Duration::from_mins(1), ours.read(&mut [0; 10])).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

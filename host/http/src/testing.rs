@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::config::{About, Bounds, Config};
+use crate::cors::Origin;
 use crate::guard::Token;
 use crate::server::Server;
 
@@ -38,6 +39,7 @@ pub(crate) fn config(bounds: Bounds, tokens: &[&str]) -> Config {
     Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         tokens: tokens.iter().map(|text| Token::new(text).unwrap()).collect(),
+        cors_origins: vec![Origin::new("https://app.example.com").unwrap()],
         bounds,
         about: About::default(),
     }

@@ -8,9 +8,9 @@ use axum::response::IntoResponse as _;
 use greenroom_core::Code;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Uri};
-use serde_json::Value;
 
 use crate::body::Limit;
+use crate::json::{self, Unambiguous};
 use crate::number;
 use crate::path::ActorTypePath;
 use crate::problem::Problem;
@@ -71,9 +71,9 @@ pub(crate) async fn change(
             "settings are changed with `Content-Type: application/merge-patch+json`",
         ));
     }
-    let received = api.bodies.read(request.into_body(), PATCH_LIMIT).await?;
-    let patch: Value = serde_json::from_slice(&received.bytes)
-        .map_err(|error| Problem::invalid_request(format!("$: not JSON: {error}")))?;
+    let received = api.bodies.read_all_of(request, PATCH_LIMIT).await?;
+    let Unambiguous(patch) = json::read(&received.bytes)
+        .map_err(|error| Problem::invalid_request(format!("$: not JSON to go by: {error}")))?;
     let settings = api.node.change_settings(&actor_type, &number::made_whole(patch)).await?;
     Ok(Json(Settings::new(&actor_type, settings)).into_response())
 }

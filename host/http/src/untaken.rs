@@ -16,7 +16,7 @@ use http::Version;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use parking_lot::Mutex;
 
-use crate::connection::Activity;
+use crate::connection::{Activity, ReplyUnderWay};
 
 /// What a connection of HTTP/1.1, which has one reply at a time, may wait with uncounted.
 const UNCOUNTED_BYTES: usize = 64 << 10;
@@ -52,15 +52,14 @@ impl Untaken {
     ) -> Response {
         let uncounted = if version == Version::HTTP_2 { UNCOUNTED_OF_MANY_BYTES } else { UNCOUNTED_BYTES };
         let bytes = response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
-        match bytes {
+        let place = match bytes {
+            Some(bytes) if bytes <= uncounted => return response,
+            Some(bytes) => Some(Untaken::begin(untaken, bytes, peer)),
             // One of unknown length is made as it is taken.
-            None => response,
-            Some(bytes) if bytes <= uncounted => response,
-            Some(bytes) => {
-                let place = Arc::new(Untaken::begin(untaken, bytes, peer));
-                response.map(|body| Body::new(Counted { body, place }))
-            }
-        }
+            None => None,
+        };
+        let held = Arc::new(Held { _place: place, _under_way: ReplyUnderWay::begin(peer) });
+        response.map(|body| Body::new(Counted { body, held }))
     }
 
     fn begin(untaken: &Arc<Self>, bytes: usize, peer: &Arc<Activity>) -> Place {
@@ -96,16 +95,22 @@ impl Drop for Place {
     }
 }
 
+/// What a reply has until whoever writes it has dropped all of it.
+struct Held {
+    _place: Option<Place>,
+    _under_way: ReplyUnderWay,
+}
+
 /// A body that has its place until whoever writes it has dropped all of it.
 struct Counted {
     body: Body,
-    place: Arc<Place>,
+    held: Arc<Held>,
 }
 
 /// Bytes of such a body.
 struct Piece {
     bytes: Bytes,
-    _place: Arc<Place>,
+    _held: Arc<Held>,
 }
 
 impl AsRef<[u8]> for Piece {
@@ -123,7 +128,7 @@ impl HttpBody for Counted {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        let counted = |bytes| Bytes::from_owner(Piece { bytes, _place: Arc::clone(&self.place) });
+        let counted = |bytes| Bytes::from_owner(Piece { bytes, _held: Arc::clone(&self.held) });
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(counted))))
     }
 

@@ -76,7 +76,7 @@ impl Settings {
         let text = match value {
             Value::String(text) => text.clone(),
             Value::Integer(number) => number.to_string(),
-            Value::Array(items) if key == "tokens" => {
+            Value::Array(items) if matches!(key, "tokens" | "cors_origins") => {
                 let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
                 texts.ok_or_else(|| InvalidSettings::new(&place, "it is a list of texts"))?.join(",")
             }

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use greenroom_core::sandbox::Environment;
 use greenroom_core::{ActorType, Limits};
-use greenroom_http::{Bounds, Token};
+use greenroom_http::{Bounds, Origin, Token};
 use greenroom_sandbox::CompileSettings;
 use greenroom_store::SqliteOptions;
 
@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// The bounds of connections and requests.
     pub(crate) http: Bounds,
+    /// Whose web pages may use the host.
+    pub(crate) cors_origins: Vec<Origin>,
     /// How components are compiled.
     pub(crate) compile: CompileSettings,
     /// How the database is used.
@@ -66,6 +68,7 @@ impl Default for Settings {
             log_format: LogFormat::Pretty,
             limits: Limits::default(),
             http: Bounds::default(),
+            cors_origins: Vec::new(),
             compile: CompileSettings::with_own_program([COMPILE_COMMAND]),
             store: SqliteOptions::default(),
             environments: BTreeMap::new(),

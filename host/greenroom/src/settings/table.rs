@@ -1,7 +1,7 @@
 //! Every setting: its key, where it is kept, and what it means. The documentation is made of this
 //! table, and the environment variables are named after it.
 
-use greenroom_http::Token;
+use greenroom_http::{Origin, Token};
 
 use super::{LogFormat, Settings};
 use crate::{logging, units};
@@ -128,6 +128,23 @@ const TOKENS: Setting = Setting {
     show: |_| "none".to_owned(),
 };
 
+const CORS_ORIGINS: Setting = Setting {
+    key: "cors_origins",
+    meaning: "Of which origins web pages may use the API from a browser, besides its own, for example \
+              `https://app.example.com`. In the file a list, in the environment separated by commas.",
+    set: |settings, text| {
+        let texts = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        let origins: Result<Vec<Origin>, _> =
+            texts.map(|text| Origin::new(text).map_err(|error| format!("{text:?}: {error}"))).collect();
+        settings.cors_origins = origins?;
+        Ok(())
+    },
+    show: |settings| match settings.cors_origins.as_slice() {
+        [] => "none".to_owned(),
+        origins => origins.iter().map(Origin::as_str).collect::<Vec<_>>().join(","),
+    },
+};
+
 const LOG: Setting = Setting {
     key: "log",
     meaning: "What to log: a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), and others for parts of the host, \
@@ -158,7 +175,7 @@ const LOG_FORMAT: Setting = Setting {
 };
 
 settings! {
-    [DATA, LISTEN, TOKENS, LOG, LOG_FORMAT]
+    [DATA, LISTEN, TOKENS, CORS_ORIGINS, LOG, LOG_FORMAT]
 
     "limits.component_bytes" bytes limits.component_bytes "Largest uploaded component.";
     "limits.payload_bytes" bytes limits.payload_bytes "Largest body of a message or a reply.";
@@ -193,15 +210,16 @@ settings! {
     "limits.idempotency_bytes_per_actor" bytes limits.idempotency_bytes_per_actor "Bytes of answers kept for repeats of one actor's requests; an answer goes once newer ones have as many.";
     "limits.drain_timeout" duration limits.drain_timeout "How long a stopping host waits for turns under way; their connections then have 2 s more to take the last replies.";
 
-    "http.connections" count http.connections "Connections at once; the next is not accepted until one closes.";
+    "http.connections" count http.connections "Connections at once. For the next, those close that have been without a request for longest, of the peer that has most; when none is, it waits. Fewer where the process may have few files open: a quarter of those, and at least 128, are kept for the store, deployments and backups.";
     "http.headers" count http.headers "Header fields of one request; one more is `headers-too-large`.";
     "http.header_bytes" bytes http.header_bytes "Request line and headers together; more is `headers-too-large`.";
-    "http.header_timeout" duration http.header_timeout "From a connection's start, or the end of the request before, to the end of the headers.";
-    "http.body_timeout" duration http.body_timeout "For the body of a request, besides what `body_bytes_per_second` allows for its size; passing it is `request-timeout`.";
-    "http.body_bytes_per_second" bytes http.body_bytes_per_second "The pace below which a long body is given up with `request-timeout`.";
-    "http.body_memory_bytes" bytes http.body_memory_bytes "Memory for the bodies of requests under way, those up to 1 KiB not counted; a request that finds none is `overloaded`. As much again for components on their way to be deployed. As much again for replies: beyond it, connections whose peers have not taken theirs for longest are closed.";
+    "http.header_timeout" duration http.header_timeout "From the first byte of a request to the end of its headers.";
+    "http.body_timeout" duration http.body_timeout "Within so long the end of a body has to arrive, or as much as `body_bytes_per_second` asks for, and again within as long after that; else it is `request-timeout`.";
+    "http.body_bytes_per_second" bytes http.body_bytes_per_second "The pace of a body, over each `body_timeout`; and while there is no memory left for bodies, over the last seconds: the slowest of those below it are ended with `request-timeout`.";
+    "http.body_memory_bytes" bytes http.body_memory_bytes "Memory for the bodies of requests under way, those up to 1 KiB not counted; a request that finds none is `overloaded`. One peer, an address or a /64 network of IPv6, has three quarters of it at most. As much again for components on their way to be deployed, and for paths and headers. As much again for replies: beyond it, connections whose peers have not taken theirs for longest are closed.";
     "http.write_timeout" duration http.write_timeout "How long a peer may take nothing of what is written to it before its connection is closed.";
-    "http.idle_timeout" duration http.idle_timeout "How long a connection may stay without a request.";
+    "http.idle_timeout" duration http.idle_timeout "How long a connection may stay without a request. Longer than load balancers keep theirs, or they send requests on connections that close.";
+    "http.requests" count http.requests "Requests under way at once; one more is `overloaded`. One peer has three quarters of them at most.";
     "http.http2_streams" count http.http2_streams "Requests at once on one HTTP/2 connection.";
 
     "compile.concurrency" count compile.concurrency "Components checked and compiled at a time. The default is the number of processors.";

@@ -14,15 +14,15 @@ use super::schemas;
 use crate::problem::{PROBLEM_JSON, retry_after_seconds};
 
 /// Before any handler is asked: by the front and the guard.
-const ANY: &[Code] = &[Unauthenticated, Forbidden, HeadersTooLarge, Internal];
+const ANY: &[Code] = &[Unauthenticated, Forbidden, HeadersTooLarge, Overloaded, Internal];
 /// The same where no token is needed.
-const OPEN: &[Code] = &[HeadersTooLarge, Internal];
+const OPEN: &[Code] = &[HeadersTooLarge, Overloaded, Internal];
 /// A path with names in it, where unknown parameters of the query are refused.
 const PATH: &[Code] = &[InvalidPath, InvalidRequest];
 /// A query alone.
 const QUERY: &[Code] = &[InvalidRequest];
 /// A body that is read.
-const BODY: &[Code] = &[InvalidRequest, PayloadTooLarge, RequestTimeout, Overloaded];
+const BODY: &[Code] = &[InvalidRequest, PayloadTooLarge, UnsupportedMediaType, RequestTimeout, Overloaded];
 /// Something is read from the store.
 const READ: &[Code] = &[StoreUnavailable, OutcomeUnknown];
 /// Something is written to the store, which a stopping host does not begin.
@@ -69,17 +69,17 @@ const OPERATIONS: &[(&str, &[&[Code]])] = &[
     ("writeState", &[ANY, PATH, BODY, BY_HAND, &[StateLimit, WriteSetTooLarge]]),
     ("removeState", &[ANY, PATH, BY_HAND, &[NotFound, WriteSetTooLarge]]),
     ("listReminders", &[ANY, PATH, READ, DEPLOYED]),
-    ("setReminder", &[ANY, PATH, BODY, BY_HAND, &[UnsupportedMediaType, WriteSetTooLarge]]),
+    ("setReminder", &[ANY, PATH, BODY, BY_HAND, &[WriteSetTooLarge]]),
     ("cancelReminder", &[ANY, PATH, BY_HAND, &[NotFound, WriteSetTooLarge]]),
     ("listActorTypes", &[ANY, QUERY, READ]),
     ("inspectActorType", &[ANY, PATH, READ, DEPLOYED]),
-    ("deployComponent", &[ANY, PATH, BODY, BEGIN, &[UnsupportedMediaType, ComponentRejected]]),
+    ("deployComponent", &[ANY, PATH, BODY, BEGIN, &[ComponentRejected]]),
     ("undeployActorType", &[ANY, PATH, BEGIN, DEPLOYED, &[ActorTypeInUse]]),
     ("describeActorType", &[ANY, PATH, READ, DEPLOYED, &[ActivationFailed, VersionConflict]]),
     ("downloadComponent", &[ANY, PATH, READ, DEPLOYED, &[NotFound, VersionConflict]]),
     ("activateVersion", &[ANY, PATH, BEGIN, DEPLOYED, &[NotFound, ActivationFailed, VersionConflict]]),
     ("showSettings", &[ANY, PATH, READ, DEPLOYED]),
-    ("changeSettings", &[ANY, PATH, BODY, BEGIN, DEPLOYED, &[UnsupportedMediaType]]),
+    ("changeSettings", &[ANY, PATH, BODY, BEGIN, DEPLOYED]),
     ("listDeadLetters", &[ANY, QUERY, READ]),
     ("inspectDeadLetter", &[ANY, PATH, READ, &[NotFound]]),
     ("downloadDeadLetter", &[ANY, PATH, READ, &[NotFound]]),
@@ -89,7 +89,7 @@ const OPERATIONS: &[(&str, &[&[Code]])] = &[
     ("describeNode", &[ANY, QUERY]),
     ("describeApi", &[ANY, QUERY]),
     ("downloadBackup", &[ANY, QUERY, &[StoreUnavailable, StoreFull, Draining, Overloaded]]),
-    ("checkAlive", &[OPEN]),
+    ("checkAlive", &[&[HeadersTooLarge, Internal]]),
     ("checkReady", &[OPEN, READ, &[StoreFull, Draining]]),
     ("listErrors", &[OPEN]),
     ("showError", &[OPEN, &[NotFound]]),

@@ -92,6 +92,7 @@ async fn api_within(bounds: &Bounds) -> Router {
     };
     let node = Node::start(parts, greenroom_runtime::Config::default()).await.unwrap();
     let router = router(Arc::new(Api::new(node, bounds, About::default())));
+    let router = router.layer(axum::Extension(Arc::new(Peer::default())));
     let (status, _) = ask(&router, "PUT", "/v1/actor-types/echo", WASM, "one").await;
     assert_eq!(status, 201);
     router
@@ -372,7 +373,7 @@ fn unended(method: &str, path: &str, headers: Headers, bytes: usize) -> Request<
 
 #[tokio::test]
 async fn components_on_their_way_take_no_room_from_messages() {
-    let api = api_within(&Bounds { body_memory_bytes: 100_000, ..Bounds::default() }).await;
+    let api = api_within(&Bounds { body_memory_bytes: 130_000, ..Bounds::default() }).await;
     let mut upload = Box::pin(api.clone().oneshot(unended("PUT", "/v1/actor-types/slow", WASM, 90_000)));
     assert!(upload.as_mut().now_or_never().is_none());
     let body = "x".repeat(50_000);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::body::{BodyReader, Limit};
 use crate::config::Bounds;
+use crate::peer::Shared;
 use crate::problem::Problem;
 use crate::testing::{Running, config, read_all};
 use axum::Router;
@@ -10,15 +11,16 @@ use axum::extract::Request;
 use axum::routing::{get, post};
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::Instant;
 
 /// Echoes a body of at most 1,000 bytes; says hello after a moment; panics.
 fn router(bounds: &Bounds) -> Router {
-    let reader = Arc::new(BodyReader::new(bounds));
+    let reader = Arc::new(BodyReader::new(bounds, Shared::Bodies));
     let echo = move |request: Request| {
         let reader = Arc::clone(&reader);
         async move {
             let limit = Limit { bytes: 1_000, name: "payload_bytes" };
-            reader.read(request.into_body(), limit).await.map(|received| received.bytes)
+            reader.read_all_of(request, limit).await.map(|received| received.bytes)
         }
     };
     let slow = || async {
@@ -128,7 +130,7 @@ async fn slow_peers_are_let_go_while_others_are_served() {
     let short = Duration::from_millis(200);
     let bounds = Bounds { header_timeout: short, body_timeout: short, ..Bounds::default() };
     let server = started(bounds).await;
-    for part in ["", "P", "PRI * HTTP/2.0\r\n", "GET /v1/slow HTTP/1.1\r\nhost: loc"] {
+    for part in ["P", "PRI * HTTP/2.0\r\n", "GET /v1/slow HTTP/1.1\r\nhost: loc"] {
         let mut slow = server.connect().await;
         slow.write_all(part.as_bytes()).await.unwrap();
         let rest = read_all(&mut slow).await;
@@ -149,6 +151,8 @@ async fn a_connection_without_requests_is_closed() {
     stream.write_all(b"GET /v1/none HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let reply = read_all(&mut stream).await;
     assert_eq!(status(&reply), "404");
+    let mut silent = server.connect().await;
+    assert_eq!(read_all(&mut silent).await, "");
     let mut http2 = server.connect().await;
     http2.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     read_all(&mut http2).await;
@@ -165,9 +169,28 @@ async fn a_panic_is_a_problem_without_details() {
 }
 
 #[tokio::test]
+async fn an_idle_connection_is_kept_as_long_as_the_setting_says() {
+    let bounds = Bounds {
+        header_timeout: Duration::from_millis(100),
+        idle_timeout: Duration::from_secs(2),
+        ..Bounds::default()
+    };
+    let server = started(bounds).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /v1/none HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let begun = Instant::now();
+    read_all(&mut stream).await;
+    assert!(begun.elapsed() >= Duration::from_millis(1_900), "after {:?}", begun.elapsed());
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn beyond_the_cap_a_connection_waits_until_another_closes() {
     let server = started(Bounds { connections: 2, ..Bounds::default() }).await;
-    let (first, second) = (server.connect().await, server.connect().await);
+    let (mut first, mut second) = (server.connect().await, server.connect().await);
+    let unended = b"POST /v1/echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n";
+    first.write_all(unended).await.unwrap();
+    second.write_all(unended).await.unwrap();
     sleep(Duration::from_millis(50)).await;
     let mut third = server.connect().await;
     third.write_all(format!("GET /v1/none HTTP/1.1\r\n{CLOSING}\r\n").as_bytes()).await.unwrap();
@@ -176,6 +199,48 @@ async fn beyond_the_cap_a_connection_waits_until_another_closes() {
     drop(first);
     assert!(read_all(&mut third).await.contains("404"));
     drop(second);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn beyond_the_cap_connections_that_rest_make_room() {
+    let server = started(Bounds { connections: 2, ..Bounds::default() }).await;
+    let (mut silent, mut busy) = (server.connect().await, server.connect().await);
+    busy.write_all(b"GET /v1/slow HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    let answer = server.exchange(format!("GET /v1/none HTTP/1.1\r\n{CLOSING}\r\n").as_bytes()).await;
+    assert!(answer.contains("404"), "{answer}");
+    assert_eq!(read_all(&mut silent).await, "");
+    let mut all = [0; 15];
+    busy.read_exact(&mut all).await.unwrap();
+    assert_eq!(&all, b"HTTP/1.1 200 OK");
+    drop(busy);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn requests_under_way_have_a_bound_and_no_peer_has_all_of_it() {
+    let server = started(Bounds { requests: 4, ..Bounds::default() }).await;
+    let unended = b"POST /v1/echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n";
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut stream = server.connect().await;
+        stream.write_all(unended).await.unwrap();
+        held.push(stream);
+    }
+    sleep(Duration::from_millis(50)).await;
+    let ask = format!("GET /v1/none HTTP/1.1\r\n{CLOSING}\r\n");
+    let refused = server.exchange(ask.as_bytes()).await;
+    assert_eq!(status(&refused), "503", "{refused}");
+    assert!(refused.contains("retry-after: 1") && refused.contains("127.0.0.1 has as many"), "{refused}");
+    let alive = server.exchange(format!("GET /healthz HTTP/1.1\r\n{CLOSING}\r\n").as_bytes()).await;
+    assert_eq!(status(&alive), "404", "it is not among the routes of this test: {alive}");
+    let mut last = held.pop().unwrap();
+    last.write_all(b"hi").await.unwrap();
+    let mut answered = [0; 15];
+    last.read_exact(&mut answered).await.unwrap();
+    assert_eq!(status(&server.exchange(ask.as_bytes()).await), "404", "there is room again");
+    drop((held, last));
     server.stop().await;
 }
 
