@@ -52,10 +52,14 @@ fail_points! {
     ActivateStored = "activate::stored",
     /// Nobody reaches actors of a type any more that is undeployed, and all of it is stored.
     UndeployClosed = "undeploy::closed",
-    /// All rows of a type are removed, and that is not committed.
+    /// A type is removed and what its actors have stored is hidden, and that is not committed.
     UndeployWritten = "undeploy::written",
     /// A type is gone from the store, and nobody knows.
     UndeployStored = "undeploy::stored",
+    /// A part of what was purged is removed, and that is not committed.
+    PurgeWritten = "purge::written",
+    /// A part of what was purged is gone from the store.
+    PurgeStored = "purge::stored",
 
     /// An activation has read what its actor has stored, and has had no turn.
     ActivationLoaded = "activation::loaded",

@@ -93,6 +93,13 @@ pub struct IdempotencyRecord {
     pub at: Timestamp,
 }
 
+impl IdempotencyRecord {
+    /// What it counts in bytes.
+    pub fn bytes(&self) -> u64 {
+        (self.key.as_str().len() + self.answer.len()) as u64
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

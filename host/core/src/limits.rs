@@ -70,6 +70,8 @@ pub struct Limits {
     pub idempotency_retention: Duration,
     /// Answers kept for repeats of one actor's requests; the oldest goes for the next.
     pub idempotency_keys_per_actor: u32,
+    /// Bytes of answers kept for repeats of one actor's requests; an answer goes once newer ones have as many.
+    pub idempotency_bytes_per_actor: u64,
     /// How long a stopping host waits for turns under way.
     pub drain_timeout: Duration,
 }
@@ -109,6 +111,7 @@ impl Default for Limits {
             dead_letters_per_actor: 1_000,
             idempotency_retention: Duration::from_hours(24),
             idempotency_keys_per_actor: 1_000,
+            idempotency_bytes_per_actor: 16 * MIB,
             drain_timeout: Duration::from_secs(10),
         }
     }

@@ -23,10 +23,15 @@ use crate::settings::TypeSettings;
 pub struct WriteSet {
     /// Whose turn it was.
     pub address: Address,
-    /// Remove all that is stored of this actor, before anything else in this set.
+    /// Remove all that is stored of this actor, before anything else in this set. Where that is much and the set
+    /// has nothing else, it is hidden at once and removed in parts ([`Store::remove_purged`]). Until that is over
+    /// ([`Store::is_purging_actor`]) nothing else of the actor is committed, and what is sent to it goes too.
     pub purge: bool,
     /// State keys, each at most once: a value to keep, or `None` to delete the key.
     pub state: Vec<(String, Option<Bytes>)>,
+    /// What the state comes to after this set. Kept for a load, which then counts nothing, so that once it was told
+    /// it is told with every change of the actor's state ([`StoredActor::size_is_kept`]).
+    pub state_size: Option<StateSize>,
     /// Reminders by name, each at most once: what to keep, or `None` to remove it.
     pub reminders: Vec<(Arc<str>, Option<Reminder>)>,
     /// Messages to put into mailboxes, in the order sent.
@@ -44,6 +49,7 @@ impl WriteSet {
             address,
             purge: false,
             state: Vec::new(),
+            state_size: None,
             reminders: Vec::new(),
             sends: Vec::new(),
             mail: None,
@@ -60,6 +66,15 @@ impl WriteSet {
             && self.mail.is_none()
             && self.idempotency.is_none()
     }
+}
+
+/// What an actor's state comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateSize {
+    /// How many keys.
+    pub keys: u64,
+    /// Bytes of all keys and values.
+    pub bytes: u64,
 }
 
 /// A message in a durable mailbox.
@@ -203,6 +218,8 @@ pub struct Remember {
     pub record: IdempotencyRecord,
     /// So many of the actor's newest records stay, this one included.
     pub newest: u32,
+    /// A record goes once those that are newer have so many bytes ([`IdempotencyRecord::bytes`]) together.
+    pub newer_bytes_max: u64,
 }
 
 /// An actor as it is stored.
@@ -210,8 +227,10 @@ pub struct Remember {
 pub struct StoredActor {
     /// All of its state, in key order; `None` when there is more than was asked for.
     pub state: Option<Vec<(String, Bytes)>>,
-    /// Bytes of all keys and values.
-    pub state_bytes: u64,
+    /// What all of it comes to.
+    pub state_size: StateSize,
+    /// Whether that is kept ([`WriteSet::state_size`]); otherwise it was counted.
+    pub size_is_kept: bool,
     /// Its reminders, by name.
     pub reminders: Vec<Reminder>,
 }
@@ -228,20 +247,22 @@ pub struct Mail {
 /// What [`Store::summary`] tells of an actor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredSummary {
-    /// How many state keys.
-    pub state_keys: u64,
-    /// Bytes of all keys and values.
-    pub state_bytes: u64,
+    /// What its state comes to.
+    pub state_size: StateSize,
     /// Messages in its durable mailbox, due or not.
     pub mail: u64,
     /// Its reminders, by name.
     pub reminders: Vec<Reminder>,
+    /// Answers kept for repeats of requests.
+    pub answers: u64,
+    /// Bytes of those answers.
+    pub answer_bytes: u64,
 }
 
 impl StoredSummary {
     /// Whether nothing at all is stored.
     pub fn is_empty(&self) -> bool {
-        self.state_keys == 0 && self.mail == 0 && self.reminders.is_empty()
+        self.state_size.keys == 0 && self.mail == 0 && self.reminders.is_empty() && self.answers == 0
     }
 }
 
@@ -341,6 +362,15 @@ impl From<StoreError> for Error {
     }
 }
 
+/// What a store takes on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes of its largest file, the database.
+    pub bytes: u64,
+    /// Bytes of that which nothing needs, when they were last counted.
+    pub free_bytes: u64,
+}
+
 /// Answers of a [`Store`].
 pub type StoreResult<T> = Result<T, StoreError>;
 
@@ -389,6 +419,14 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&str>,
         limit: usize,
     ) -> StoreResult<Vec<String>>;
+
+    /// Bytes of the values under the keys from `from` on, in byte order. The values are not read.
+    async fn state_value_sizes(
+        &self,
+        address: &Address,
+        from: &str,
+        limit: usize,
+    ) -> StoreResult<Vec<(String, u64)>>;
 
     /// A page of the durable mailbox: messages due at `now`, and those that wait for another
     /// delivery (`attempt` above 1) whenever that is, in mailbox order, after `after`. At most `limit`, and
@@ -441,8 +479,8 @@ pub trait Store: Send + Sync + 'static {
         key: &IdempotencyKey,
     ) -> StoreResult<Option<IdempotencyRecord>>;
 
-    /// Removes idempotency records made at `until` or before, oldest first, at most `limit`; says how
-    /// many it removed.
+    /// Removes idempotency records made at `until` or before, oldest first, at most `limit` and
+    /// fewer where they are large; says how many it removed.
     async fn forget_idempotency(&self, until: Timestamp, limit: usize) -> StoreResult<usize>;
 
     /// Dead letters, of one actor type where it is given, by message id, after `after`.
@@ -500,9 +538,27 @@ pub trait Store: Send + Sync + 'static {
     /// The bytes of a component.
     async fn component(&self, digest: &Digest) -> StoreResult<Option<Bytes>>;
 
-    /// Removes an actor type, its versions, its settings and its actors' idempotency records; with `purge`,
-    /// all that its actors have stored too.
+    /// Removes an actor type, its versions and its settings; with `purge`, all that its actors have stored too.
+    /// That is hidden at once and removed in parts ([`Store::remove_purged`]); until it is over
+    /// ([`Store::is_purging_type`]) nothing is deployed under that name.
     async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed>;
+
+    /// Whether something is left of a type that was undeployed. Costs next to nothing.
+    fn is_purging_type(&self, actor_type: &ActorType) -> bool;
+
+    /// Whether something is left of what an actor had stored before it was purged. Costs next to nothing.
+    fn is_purging_actor(&self, address: &Address) -> bool;
+
+    /// Removes a part of what was purged, in a transaction for which others wait no longer than for an ordinary
+    /// one; says whether anything is left. A process goes on where the one before it ended.
+    async fn remove_purged(&self) -> StoreResult<bool>;
+
+    /// Gives a part of the room that nothing needs any more back to the disk, as bounded as a part of a purge; says
+    /// whether there is more.
+    async fn give_back(&self) -> StoreResult<bool>;
+
+    /// What it takes on the disk. Costs little.
+    fn room(&self) -> Room;
 
     /// Begins a backup: a copy of everything as it is between two commits, after every one that was
     /// over before this was called. Nobody calls this while another copy is made or read.

@@ -65,6 +65,7 @@ impl From<&ActorSummary> for ActorLine {
 #[schema(example = json!({
     "type": "task", "id": "task-123", "lifecycle": "idle", "version": 2, "sandbox_memory_bytes": 131_072,
     "mailbox_length": 0, "state_keys": 1, "state_bytes": 94, "reminders": [],
+    "answers": 0, "answer_bytes": 0,
     "last_turn": {"method": "update_status", "at": "2026-01-31T12:00:00.000Z", "took_ms": 0.84}, "last_error": null,
 }))]
 pub(crate) struct Actor {
@@ -79,6 +80,10 @@ pub(crate) struct Actor {
     state_keys: u64,
     state_bytes: u64,
     reminders: Vec<Reminder>,
+    /// Answers kept for repeats of requests with an idempotency key.
+    answers: u64,
+    /// Bytes of those answers.
+    answer_bytes: u64,
     #[schema(required)]
     last_turn: Option<Turn>,
     #[schema(required)]
@@ -97,6 +102,8 @@ impl From<&ActorView> for Actor {
             state_keys: actor.state_keys,
             state_bytes: actor.state_bytes,
             reminders: actor.reminders.iter().map(Reminder::from).collect(),
+            answers: actor.answers,
+            answer_bytes: actor.answer_bytes,
             last_turn: actor.last_turn.as_ref().map(Turn::from),
             last_error: actor.last_error.as_ref().map(LastError::from),
         }
@@ -441,6 +448,7 @@ fn limits_in_force(limits: &Limits) -> serde_json::Value {
         "dead_letters_per_actor": limits.dead_letters_per_actor,
         "idempotency_retention_ms": milliseconds(limits.idempotency_retention),
         "idempotency_keys_per_actor": limits.idempotency_keys_per_actor,
+        "idempotency_bytes_per_actor": limits.idempotency_bytes_per_actor,
         "drain_timeout_ms": milliseconds(limits.drain_timeout),
     })
 }
@@ -508,6 +516,8 @@ mod tests {
             state_keys: 1,
             state_bytes: 10,
             reminders: Vec::new(),
+            answers: 3,
+            answer_bytes: 40,
             last_turn: Some(TurnSummary {
                 method: Method::new("run").unwrap(),
                 at: Timestamp::from_unix_ms(1_500),
@@ -523,7 +533,7 @@ mod tests {
             json(&Actor::from(&actor)),
             "{\"type\":\"task\",\"id\":\"a/b\",\"lifecycle\":\"idle\",\"version\":2,\
              \"sandbox_memory_bytes\":null,\"mailbox_length\":0,\"state_keys\":1,\"state_bytes\":10,\
-             \"reminders\":[],\"last_turn\":{\"method\":\"run\",\"at\":\"1970-01-01T00:00:01.500Z\",\
+             \"reminders\":[],\"answers\":3,\"answer_bytes\":40,\"last_turn\":{\"method\":\"run\",\"at\":\"1970-01-01T00:00:01.500Z\",\
              \"took_ms\":1.25},\"last_error\":{\"at\":\"1970-01-01T00:00:00.000Z\",\"method\":\"run\",\
              \"code\":\"internal\",\"source\":\"host\",\
              \"detail\":\"the host failed while it worked on this; its log says why\"}}"

@@ -172,6 +172,10 @@ pub struct Now {
     pub waiting_for_sandboxes: usize,
     /// Resident memory of the process.
     pub resident_bytes: u64,
+    /// Bytes of the database's file.
+    pub database_bytes: u64,
+    /// Bytes of it which nothing needs.
+    pub database_free_bytes: u64,
 }
 
 impl Now {
@@ -255,6 +259,13 @@ impl Collector for Now {
                 self.waiting_for_sandboxes as u64,
             ),
             ("resident_memory", "Resident memory of the process.", Some(&Unit::Bytes), self.resident_bytes),
+            ("database", "The database's file.", Some(&Unit::Bytes), self.database_bytes),
+            (
+                "database_free",
+                "What of the database's file nothing needs.",
+                Some(&Unit::Bytes),
+                self.database_free_bytes,
+            ),
         ] {
             ConstGauge::new(value).encode(encoder.encode_descriptor(
                 name,
@@ -320,6 +331,8 @@ mod tests {
             sandboxes: 5,
             waiting_for_sandboxes: 1,
             resident_bytes: 1 << 20,
+            database_bytes: 8 << 20,
+            database_free_bytes: 4096,
         })
     }
 
@@ -344,6 +357,8 @@ mod tests {
             "greenroom_sandboxes 5",
             "greenroom_turns_waiting_for_sandboxes 1",
             "greenroom_resident_memory_bytes 1048576",
+            "greenroom_database_bytes 8388608",
+            "greenroom_database_free_bytes 4096",
         ] {
             assert!(text.lines().any(|told| told == line), "{line}\n{text}");
         }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use greenroom_core::store::{Reminder, StoredMessage, WriteSet};
 use greenroom_core::{Address, Code, Error, LimitExceeded};
 
-use crate::state::{Entries, StateCache, entry_bytes};
+use crate::keys::Gap;
+use crate::state::{Entries, Growth, StateCache, entry_bytes};
 use crate::timers::{Timer, Timers};
 
 /// What an entry costs beside its key and value, so that many tiny ones are bounded too.
@@ -49,8 +50,10 @@ impl From<Refusal> for Error {
 #[derive(Default)]
 pub(crate) struct Changes {
     pub(crate) state: Entries,
-    /// By how much the actor's state grows, in bytes.
-    pub(crate) grown_by: i64,
+    /// By how much the actor's state grows.
+    pub(crate) growth: Growth,
+    /// Where no key is.
+    pub(crate) gap: Option<Gap>,
     pub(crate) reminders: BTreeMap<Arc<str>, Option<Reminder>>,
     pub(crate) sends: Vec<StoredMessage>,
     pub(crate) timers: BTreeMap<Arc<str>, Option<Timer>>,
@@ -75,15 +78,14 @@ impl Changes {
         Ok(())
     }
 
-    /// Notes that a key that had `before` has `after` from now on.
-    pub(crate) fn write_state(
-        &mut self,
-        key: String,
-        before: Option<&bytes::Bytes>,
-        after: Option<bytes::Bytes>,
-    ) {
-        let size = |value: Option<&bytes::Bytes>| value.map_or(0, |_| entry_bytes(&key, value) as i64);
-        self.grown_by += size(after.as_ref()) - size(before);
+    /// Notes that a key that had a value of so many bytes, or none, has `after` from now on.
+    pub(crate) fn write_state(&mut self, key: String, before: Option<u64>, after: Option<bytes::Bytes>) {
+        let size = |value: Option<u64>| value.map_or(0, |bytes| (key.len() as u64 + bytes) as i64);
+        self.growth.bytes += size(after.as_ref().map(|after| after.len() as u64)) - size(before);
+        self.growth.keys += i64::from(after.is_some()) - i64::from(before.is_some());
+        if after.is_some() && self.gap.as_ref().is_some_and(|gap| gap.contains(&key)) {
+            self.gap = None;
+        }
         if let Some(overwritten) = self.state.get(&key) {
             let given_back = entry_bytes(&key, overwritten.as_ref()) as usize + ENTRY_OVERHEAD_BYTES;
             self.bytes = self.bytes.saturating_sub(given_back);
@@ -92,8 +94,8 @@ impl Changes {
     }
 
     /// Lets the turn's changes take their place in memory, and makes the write set of them.
-    pub(crate) fn settle(self, address: &Address, data: &mut ActorData) -> WriteSet {
-        data.state.apply(&self.state, self.grown_by);
+    pub(crate) fn settle(self, address: &Address, data: &mut ActorData, counted_bytes_max: u64) -> WriteSet {
+        let state_size = data.state.apply(&self.state, self.growth, counted_bytes_max);
         for (name, reminder) in &self.reminders {
             match reminder {
                 Some(reminder) => drop(data.reminders.insert(Arc::clone(name), reminder.clone())),
@@ -105,6 +107,7 @@ impl Changes {
         }
         WriteSet {
             state: self.state.into_iter().collect(),
+            state_size,
             reminders: self.reminders.into_iter().collect(),
             sends: self.sends,
             ..WriteSet::empty(address.clone())

@@ -27,6 +27,7 @@ use crate::lifecycle;
 use crate::mailbox::{Call, Refused, Work};
 use crate::patience::within;
 use crate::population::Population;
+use crate::purges::Purges;
 use crate::residency::Residency;
 use crate::scheduler::Scheduler;
 use crate::types::Types;
@@ -56,6 +57,7 @@ pub(crate) struct Dispatch {
     pub(crate) scheduler: Scheduler,
     pub(crate) residency: Residency,
     pub(crate) requests: Requests,
+    pub(crate) purges: Purges,
     pub(crate) draining: AtomicBool,
     pub(crate) broken: watch::Sender<Option<Error>>,
     /// One permit: whoever has it makes a backup.
@@ -95,6 +97,7 @@ impl Dispatch {
             committer,
             scheduler: Scheduler::new(),
             requests: Requests::default(),
+            purges: Purges::default(),
             draining: AtomicBool::new(false),
             broken: watch::Sender::new(None),
             backups: Arc::new(Semaphore::new(1)),
@@ -331,6 +334,11 @@ impl Dispatch {
         for write_set in write_sets.iter().filter(|write_set| write_set.purge || write_set.mail.is_some()) {
             self.backlog.remove(&write_set.address);
         }
+    }
+
+    /// Nothing waits any more for an actor that was purged.
+    pub(crate) fn forget_backlog_for(&self, address: &Address) {
+        self.backlog.remove(address);
     }
 
     /// Nothing waits any more for actors of a type that is gone.

@@ -84,7 +84,11 @@ impl Keyed {
     fn remember(self, answer: Answer, at: Timestamp, limits: &Limits) -> Remember {
         let Keyed { key, request_digest } = self;
         let record = IdempotencyRecord { key, request_digest, answer, at };
-        Remember { record, newest: limits.idempotency_keys_per_actor }
+        Remember {
+            record,
+            newest: limits.idempotency_keys_per_actor,
+            newer_bytes_max: limits.idempotency_bytes_per_actor,
+        }
     }
 }
 
@@ -324,8 +328,8 @@ pub(crate) async fn forget_old(node: Weak<Dispatch>) {
         let until = dispatch.forgotten_until();
         loop {
             match dispatch.store.forget_idempotency(until, FORGET_PAGE).await {
-                Ok(FORGET_PAGE..) => tokio::task::yield_now().await,
-                Ok(_) => break,
+                Ok(0) => break,
+                Ok(_) => tokio::task::yield_now().await,
                 Err(error) => {
                     tracing::warn!(%error, "old idempotency records can't be removed now; trying again");
                     break;

@@ -11,6 +11,7 @@
 //! and [`Clock`](greenroom_core::Clock).
 
 mod activation;
+mod ahead;
 mod alarm;
 mod backup;
 mod changes;
@@ -21,6 +22,7 @@ mod dispatch;
 mod gate;
 mod guest_log;
 mod idempotency;
+mod keys;
 mod life;
 mod lifecycle;
 mod mailbox;
@@ -28,6 +30,7 @@ mod node;
 mod operation;
 mod patience;
 mod population;
+mod purges;
 mod residency;
 mod retries;
 mod run_turn;

@@ -137,6 +137,14 @@ pub(crate) enum Ended {
     Retired,
 }
 
+/// Waits until all that a purge of an actor has hidden is gone, and with it what was sent meanwhile.
+async fn until_removed(dispatch: &Dispatch, address: &Address) {
+    if dispatch.store.is_purging_actor(address) {
+        dispatch.until_actor_is_removed(address).await;
+        dispatch.forget_backlog_for(address);
+    }
+}
+
 impl Actor {
     async fn load(
         dispatch: Arc<Dispatch>,
@@ -145,6 +153,9 @@ impl Actor {
         version: Arc<Version>,
     ) -> Result<Self, Error> {
         let address = &activation.address;
+        if dispatch.store.is_purging_actor(address) {
+            Box::pin(dispatch.until_actor_is_removed(address)).await;
+        }
         let preload_bytes = version.settings.limits.state_preload_bytes;
         let mut stored = dispatch.store.load(address, preload_bytes).await.inspect_err(|error| {
             tracing::error!(actor = %address, %error, "an actor can't be loaded");
@@ -264,7 +275,12 @@ impl Actor {
         let done = match self.change_by_hand(&turn, operation).await {
             Ok(there) => {
                 self.submit(WriteSet { purge, ..turn.settle() }).await;
-                self.gate.wait().await.map(|()| there)
+                let done = self.gate.wait().await.map(|()| there);
+                if purge {
+                    self.dispatch.purges.begin();
+                    Box::pin(until_removed(&self.dispatch, &self.activation.address)).await;
+                }
+                done
             }
             Err(error) => Err(error),
         };
@@ -360,6 +376,7 @@ impl Actor {
             data: Arc::clone(&self.data),
             gate: Arc::clone(&self.gate),
             changes: Mutex::new(Changes::default()),
+            ahead: tokio::sync::Mutex::default(),
             log: GuestLog::new(message_id, self.limits().log_bytes_per_turn),
             settings: Arc::clone(&self.version.settings),
         })

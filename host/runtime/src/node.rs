@@ -26,6 +26,7 @@ use crate::dispatch::{AfterCommit, Dispatch, draining};
 use crate::idempotency;
 use crate::mailbox::Work;
 use crate::operation::Operation;
+use crate::purges;
 use crate::residency::{Residency, ResidentBytes};
 use crate::retries;
 use crate::scheduler::Scheduler;
@@ -107,6 +108,7 @@ impl Node {
         });
         tokio::spawn(Scheduler::run(Arc::downgrade(&dispatch)));
         tokio::spawn(idempotency::forget_old(Arc::downgrade(&dispatch)));
+        tokio::spawn(purges::run(Arc::downgrade(&dispatch)));
         tokio::spawn(store_watch::run(Arc::downgrade(&dispatch)));
         tokio::spawn(Residency::keep(Arc::downgrade(&dispatch), Arc::clone(&resident_bytes)));
         Ok(Node { dispatch, metrics, resident_bytes })
@@ -207,9 +209,11 @@ impl Node {
             version: None,
             sandbox_memory_bytes: None,
             mailbox_length: stored.mail,
-            state_keys: stored.state_keys,
-            state_bytes: stored.state_bytes,
+            state_keys: stored.state_size.keys,
+            state_bytes: stored.state_size.bytes,
             reminders: stored.reminders,
+            answers: stored.answers,
+            answer_bytes: stored.answer_bytes,
             last_turn: None,
             last_error: None,
         };
@@ -329,7 +333,8 @@ impl Node {
         let behavior = prepared.and_then(|behavior| self.check_not_draining().map(|()| behavior))?;
         let (dispatch, name) = (Arc::clone(&self.dispatch), actor_type.clone());
         to_its_end(async move {
-            let deployment = dispatch.types.deploy(&name, &component, behavior).await?;
+            let changing = dispatch.changing_free_name(&name).await?;
+            let deployment = dispatch.types.deploy(changing, &name, &component, behavior).await?;
             // What is stored for its actors already, if anything is.
             dispatch.scheduler.note(Timestamp::EPOCH);
             Ok(deployment)

@@ -21,12 +21,15 @@ impl Node {
             (name, metrics, active)
         });
         let residency = &self.dispatch.residency;
+        let room = self.dispatch.store.room();
         self.metrics.text(Now {
             types: types.collect(),
             version: version.to_owned(),
             sandboxes: residency.sandboxes(),
             waiting_for_sandboxes: residency.waiting(),
             resident_bytes: (self.resident_bytes)(),
+            database_bytes: room.bytes,
+            database_free_bytes: room.free_bytes,
         })
     }
 }

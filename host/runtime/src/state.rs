@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use bytes::Bytes;
-use greenroom_core::store::StoredActor;
+use greenroom_core::store::{StateSize, StoredActor};
 
 /// Values by key; `None` is a key known to be absent.
 pub(crate) type Entries = BTreeMap<String, Option<Bytes>>;
@@ -24,8 +24,10 @@ pub(crate) struct StateCache {
     entries: Entries,
     /// Every key that is not in `entries` is absent.
     complete: bool,
-    /// Bytes of all keys and values that the actor has, in memory or not.
-    total_bytes: u64,
+    /// What the actor has, in memory or not.
+    size: StateSize,
+    /// Whether the store keeps that: then it is told of each change.
+    size_is_kept: bool,
     /// Bytes of the keys and values in `entries`.
     cached_bytes: u64,
 }
@@ -36,7 +38,8 @@ impl StateCache {
         let mut cache = StateCache {
             entries: Entries::new(),
             complete,
-            total_bytes: stored.state_bytes,
+            size: stored.state_size,
+            size_is_kept: stored.size_is_kept,
             cached_bytes: 0,
         };
         for (key, value) in stored.state.take().unwrap_or_default() {
@@ -82,12 +85,21 @@ impl StateCache {
         }
     }
 
-    /// Takes over what a finished turn wrote.
-    pub(crate) fn apply(&mut self, written: &Entries, grown_by: i64) {
+    /// Takes over what a finished turn wrote. Says what the state comes to, if the store is to keep that: once it is
+    /// more than `counted_bytes_max`, which is what it counts when the actor is loaded.
+    pub(crate) fn apply(
+        &mut self,
+        written: &Entries,
+        growth: Growth,
+        counted_bytes_max: u64,
+    ) -> Option<StateSize> {
         for (key, value) in written {
             self.keep(key.clone(), value.clone());
         }
-        self.total_bytes = self.total_bytes.saturating_add_signed(grown_by);
+        self.size.keys = self.size.keys.saturating_add_signed(growth.keys);
+        self.size.bytes = self.size.bytes.saturating_add_signed(growth.bytes);
+        self.size_is_kept |= self.size.bytes > counted_bytes_max;
+        (self.size_is_kept && !written.is_empty()).then_some(self.size)
     }
 
     /// Forgets what can be read again, when it is more than `bytes_max`. Only right while nothing
@@ -102,12 +114,18 @@ impl StateCache {
 
     /// Forgets everything, because nothing is stored any more.
     pub(crate) fn purge(&mut self) {
-        *self = StateCache { entries: Entries::new(), complete: true, total_bytes: 0, cached_bytes: 0 };
+        *self = StateCache {
+            entries: Entries::new(),
+            complete: true,
+            size: StateSize::default(),
+            size_is_kept: false,
+            cached_bytes: 0,
+        };
     }
 
     /// Bytes of all keys and values that the actor has.
     pub(crate) fn total_bytes(&self) -> u64 {
-        self.total_bytes
+        self.size.bytes
     }
 
     /// Whether every key that is not cached is absent.
@@ -116,9 +134,20 @@ impl StateCache {
     }
 
     /// What is cached of the keys that begin with `prefix` and come after `after`.
-    pub(crate) fn range(&self, prefix: &str, after: Option<&str>) -> Entries {
-        range(&self.entries, prefix, after).map(|(key, value)| (key.clone(), value.clone())).collect()
+    pub(crate) fn range<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+    ) -> impl Iterator<Item = (&'a String, &'a Option<Bytes>)> {
+        range(&self.entries, prefix, after)
     }
+}
+
+/// By how much an actor's state grows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Growth {
+    pub(crate) keys: i64,
+    pub(crate) bytes: i64,
 }
 
 /// What a stored entry counts; an absent key counts its name while it is remembered.
@@ -145,7 +174,8 @@ mod tests {
 
     fn cache(entries: &[(&str, &str)]) -> StateCache {
         let state = entries.iter().map(|(k, v)| ((*k).to_owned(), Bytes::from((*v).to_owned()))).collect();
-        let mut stored = StoredActor { state: Some(state), state_bytes: 4, ..StoredActor::default() };
+        let state_size = StateSize { keys: 2, bytes: 4 };
+        let mut stored = StoredActor { state: Some(state), state_size, ..StoredActor::default() };
         StateCache::new(&mut stored)
     }
 
@@ -175,7 +205,7 @@ mod tests {
     #[test]
     fn ranges_keep_to_the_prefix_and_come_after() {
         let cache = cache(&[("a", ""), ("b/1", ""), ("b/2", ""), ("b0", "")]);
-        let keys = |after| cache.range("b/", after).into_keys().collect::<Vec<_>>();
+        let keys = |after| cache.range("b/", after).map(|(key, _)| key.clone()).collect::<Vec<_>>();
         assert_eq!(keys(None), ["b/1", "b/2"]);
         assert_eq!(keys(Some("a")), ["b/1", "b/2"]);
         assert_eq!(keys(Some("b/1")), ["b/2"]);
@@ -185,7 +215,20 @@ mod tests {
     #[test]
     fn deleting_gives_the_bytes_back() {
         let mut cache = cache(&[("a", "1"), ("b", "2")]);
-        cache.apply(&Entries::from([("a".to_owned(), None)]), -2);
-        assert_eq!((cache.total_bytes(), cache.cached_bytes), (2, 2));
+        let told = cache.apply(&Entries::from([("a".to_owned(), None)]), Growth { keys: -1, bytes: -2 }, 9);
+        assert_eq!((told, cache.total_bytes(), cache.cached_bytes), (None, 2, 2));
+    }
+
+    #[test]
+    fn a_size_is_told_once_it_is_large_and_from_then_on() {
+        let mut cache = cache(&[("a", "1"), ("b", "2")]);
+        let one = |key: &str| Entries::from([(key.to_owned(), Some(Bytes::from_static(b"1")))]);
+        let mut grow = |key, keys, bytes| cache.apply(&one(key), Growth { keys, bytes }, 5);
+        assert_eq!(grow("a", 0, 0), None);
+        assert_eq!(grow("c", 1, 2), Some(StateSize { keys: 3, bytes: 6 }));
+        assert_eq!(grow("d", -1, -2), Some(StateSize { keys: 2, bytes: 4 }));
+        assert_eq!(cache.apply(&Entries::new(), Growth::default(), 5), None, "nothing was written");
+        cache.purge();
+        assert_eq!(cache.apply(&one("a"), Growth { keys: 1, bytes: 2 }, 5), None);
     }
 }

@@ -3,7 +3,7 @@
 //! has succeeded and its write set is committed; what must leave earlier (a call) waits at the
 //! gate for the writes before it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -18,11 +18,13 @@ use greenroom_core::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::ahead::{ReadAhead, ValueSize};
 use crate::changes::{ActorData, Changes, Refusal};
 use crate::dispatch::Dispatch;
 use crate::gate::Gate;
 use crate::guest_log::GuestLog;
-use crate::state::{Known, range};
+use crate::keys::KeySearch;
+use crate::state::Known;
 use crate::timers::Timer;
 
 /// State keys in one answer at most, whatever the guest asks for.
@@ -49,6 +51,7 @@ pub(crate) struct Turn {
     pub(crate) data: Arc<Mutex<ActorData>>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) changes: Mutex<Changes>,
+    pub(crate) ahead: tokio::sync::Mutex<ReadAhead>,
     pub(crate) log: GuestLog,
     pub(crate) settings: Arc<SettingsInForce>,
 }
@@ -58,7 +61,7 @@ impl Turn {
     /// to be committed.
     pub(crate) fn settle(&self) -> greenroom_core::store::WriteSet {
         let changes = std::mem::take(&mut *self.changes.lock());
-        changes.settle(&self.me, &mut self.data.lock())
+        changes.settle(&self.me, &mut self.data.lock(), self.settings.limits.state_preload_bytes)
     }
 
     async fn value(&self, key: &str) -> Result<Option<Bytes>, Error> {
@@ -72,6 +75,31 @@ impl Turn {
         let bytes_max = self.settings.limits.state_preload_bytes;
         self.data.lock().state.keep_read(key.to_owned(), value.clone(), bytes_max);
         Ok(value)
+    }
+
+    fn search_on(&self, search: &mut KeySearch, page: &[String], is_last: bool) {
+        let changes = self.changes.lock();
+        search.go_on(page, is_last, &self.data.lock().state, &changes.state);
+    }
+
+    /// How long the value of a key is, if it has one. It is not read.
+    async fn value_size(&self, key: &str) -> Result<Option<u64>, Error> {
+        let size = |value: &Option<Bytes>| value.as_ref().map(|value| value.len() as u64);
+        if let Some(written) = self.changes.lock().state.get(key) {
+            return Ok(size(written));
+        }
+        if let Known::Value(value) = self.data.lock().state.get(key) {
+            return Ok(size(&value));
+        }
+        let mut ahead = self.ahead.lock().await;
+        if let ValueSize::Known(size) = ahead.get(key) {
+            return Ok(size);
+        }
+        let asked = ahead.next();
+        let sizes = self.dispatch.store.state_value_sizes(&self.me, key, asked).await?;
+        let size = sizes.first().filter(|(first, _)| first == key).map(|(_, size)| *size);
+        ahead.learn(key.to_owned(), asked, sizes);
+        Ok(size)
     }
 
     /// Writes a state value, or says which limit that would pass.
@@ -97,16 +125,16 @@ impl Turn {
                 ),
             )));
         }
-        let before = self.value(&key).await?;
+        let before = self.value_size(&key).await?;
         let mut changes = self.changes.lock();
         let size = key.len() + value.len();
-        let shrinks_by = before.as_ref().map_or(0, |before| key.len() + before.len()) as i64;
+        let shrinks_by = before.map_or(0, |before| key.len() as u64 + before) as i64;
         let total = self
             .data
             .lock()
             .state
             .total_bytes()
-            .saturating_add_signed(changes.grown_by + size as i64 - shrinks_by);
+            .saturating_add_signed(changes.growth.bytes + size as i64 - shrinks_by);
         if total > limits.state_bytes {
             return Ok(Err(Refusal::new(
                 Code::StateLimit,
@@ -116,16 +144,16 @@ impl Turn {
         if let Err(refusal) = changes.spend(size, limits.write_set_bytes) {
             return Ok(Err(refusal));
         }
-        changes.write_state(key, before.as_ref(), Some(value));
+        changes.write_state(key, before, Some(value));
         Ok(Ok(()))
     }
 
     /// Deletes a state value; says whether it was there.
     pub(crate) async fn delete(&self, key: String) -> Result<bool, Error> {
-        let Some(before) = self.value(&key).await? else { return Ok(false) };
+        let Some(before) = self.value_size(&key).await? else { return Ok(false) };
         let mut changes = self.changes.lock();
         changes.spend(key.len(), self.settings.limits.write_set_bytes)?;
-        changes.write_state(key, Some(&before), None);
+        changes.write_state(key, Some(before), None);
         Ok(true)
     }
 
@@ -392,39 +420,23 @@ impl TurnHost for Turn {
         limit: u32,
     ) -> Result<Vec<String>, Error> {
         let limit = (limit as usize).min(KEYS_PAGE_MAX);
-        let (complete, mut known) = {
-            let data = self.data.lock();
-            (data.state.is_complete(), data.state.range(&prefix, after.as_deref()))
-        };
-        known.extend(
-            range(&self.changes.lock().state, &prefix, after.as_deref())
-                .map(|(key, value)| (key.clone(), value.clone())),
-        );
-        if complete || limit == 0 {
-            let present = known.into_iter().filter_map(|(key, value)| value.map(|_| key));
-            return Ok(present.take(limit).collect());
+        let mut search = KeySearch::new(prefix, after, limit, self.changes.lock().gap.as_ref());
+        if self.data.lock().state.is_complete() && !search.is_over() {
+            self.search_on(&mut search, &[], true);
         }
-        // Pages of the store, with what this activation knows better laid over each.
-        let mut keys = Vec::new();
-        let mut cursor = after;
-        loop {
-            let page = self.dispatch.store.state_keys(&self.me, &prefix, cursor.as_deref(), limit).await?;
-            let end = (page.len() == limit).then(|| page.last().cloned()).flatten();
-            let mut merged: BTreeSet<String> =
-                page.into_iter().filter(|key| !matches!(known.get(key), Some(None))).collect();
-            let known_here = known.iter().filter(|(key, value)| {
-                value.is_some()
-                    && cursor.as_ref().is_none_or(|cursor| *key > cursor)
-                    && end.as_ref().is_none_or(|end| *key <= end)
-            });
-            merged.extend(known_here.map(|(key, _)| key.clone()));
-            keys.extend(merged);
-            if keys.len() >= limit || end.is_none() {
-                keys.truncate(limit);
-                return Ok(keys);
-            }
-            cursor = end;
+        // Each page is larger than the one before: then most of it is deleted.
+        let mut page_max = search.missing();
+        while !search.is_over() {
+            let page =
+                self.dispatch.store.state_keys(&self.me, search.prefix(), search.after(), page_max).await?;
+            self.search_on(&mut search, &page, page.len() < page_max);
+            page_max = (page_max * 2).clamp(search.missing(), KEYS_PAGE_MAX);
         }
+        let (keys, gap) = search.end();
+        if gap.is_some() {
+            self.changes.lock().gap = gap;
+        }
+        Ok(keys)
     }
 
     async fn call(

@@ -215,11 +215,11 @@ impl Types {
     /// Makes a component, and what was prepared of it, the active version.
     pub(crate) async fn deploy(
         &self,
+        _changing: MutexGuard<'_, ()>,
         actor_type: &ActorType,
         component: &Bytes,
         behavior: Arc<dyn Behavior>,
     ) -> Result<Deployment, Error> {
-        let _changing = self.changing().await;
         // What is stored counts: a change whose outcome was unknown may have been made.
         match self.record(actor_type).await {
             Ok(record) => {

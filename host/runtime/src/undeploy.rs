@@ -92,6 +92,7 @@ impl Dispatch {
         FailPoint::UndeployClosed.reach();
         let undeployed = self.store.undeploy(actor_type, purge).await;
         FailPoint::UndeployStored.reach();
+        self.purges.begin();
         undeployed
     }
 

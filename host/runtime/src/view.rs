@@ -57,6 +57,10 @@ pub struct ActorView {
     pub state_bytes: u64,
     /// Its reminders.
     pub reminders: Vec<Reminder>,
+    /// Answers kept for repeats of requests.
+    pub answers: u64,
+    /// Bytes of those answers.
+    pub answer_bytes: u64,
     /// The last turn of this activation.
     pub last_turn: Option<TurnSummary>,
     /// The last error of this activation.

@@ -62,7 +62,9 @@ fn way(point: FailPoint) -> (Way, u64) {
         | P::ActivateStored
         | P::UndeployClosed
         | P::UndeployWritten
-        | P::UndeployStored => (Way::Deployments, 2),
+        | P::UndeployStored
+        | P::PurgeWritten
+        | P::PurgeStored => (Way::Deployments, 2),
         P::DeadLetterMade => (Way::Work, 4),
         P::DeliveryFailed => (Way::Work, 8),
         P::StoreWritten | P::ActivationLeaving => (Way::Work, 20),

@@ -265,3 +265,23 @@ async fn repeats(
     }
     (sent, repeated)
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kept_answers_are_bounded_in_bytes_shown_and_something_stored() -> anyhow::Result<()> {
+    let settings = Settings::default().limit("idempotency_bytes_per_actor", "300 KiB");
+    let host = Host::with_probe(settings).await?;
+    let body = "x".repeat(100 << 10);
+    for number in 0..8 {
+        call(&host, "keeper", "echo", &body, &format!("key-{number}")).await?.expect(200);
+    }
+    let kept: Value = host.get("/v1/actors/probe/keeper").await?.expect(200).json();
+    let (answers, bytes) = (kept["answers"].as_u64(), kept["answer_bytes"].as_u64());
+    assert!(answers.is_some_and(|answers| (1..=4).contains(&answers)), "{kept}");
+    assert!(bytes.is_some_and(|bytes| (100 << 10..=410 << 10).contains(&bytes)), "{kept}");
+    assert!(is_repeat(&call(&host, "keeper", "echo", &body, "key-7").await?.expect(200)));
+    assert!(!is_repeat(&call(&host, "keeper", "echo", &body, "key-0").await?.expect(200)));
+    host.delete("/v1/actor-types/probe").await?.refused(409, "actor-type-in-use");
+    host.delete("/v1/actors/probe/keeper").await?.expect(204);
+    host.delete("/v1/actor-types/probe").await?.expect(204);
+    Ok(())
+}

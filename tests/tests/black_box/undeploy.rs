@@ -10,9 +10,10 @@ use greenroom_tests::client::Client;
 use greenroom_tests::config::Settings;
 use greenroom_tests::guests;
 use greenroom_tests::host::Host;
-use greenroom_tests::script::{self, remind, simply};
+use greenroom_tests::script::{self, fill, remind, simply};
 use serde_json::json;
 
+use crate::crash_image::check_database;
 use crate::support::until_begun;
 
 const CLIENTS: usize = 8;
@@ -110,6 +111,31 @@ async fn a_type_purged_under_load_comes_back_with_nothing() -> anyhow::Result<()
         }
     }
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_goes_on_where_a_host_has_died() -> anyhow::Result<()> {
+    let armed = Settings::default().fail_points("purge::written=abort@2");
+    let folder = tempfile::tempdir()?;
+    let mut host = Host::at(folder.path(), armed).await?;
+    host.deploy("probe", guests::component("probe")?).await?.expect(201);
+    for turn in 0..3 {
+        // More than two parts remove.
+        let fills: Vec<_> = (0..10).map(|key| fill(&format!("{turn}-{key}"), 1 << 20)).collect();
+        script::results(&host, "large", json!(fills)).await?;
+    }
+    // It may die before it answers.
+    drop(host.delete("/v1/actor-types/probe?purge=true").await);
+    host.ended().await?;
+    host.restart_with(Settings::default()).await?;
+    host.get("/v1/actors/probe/large").await?.refused(404, "unknown-actor-type");
+
+    host.deploy("probe", guests::component("probe")?).await?.expect(201);
+    host.get("/v1/actors/probe/large").await?.refused(404, "unknown-actor");
+    let keys = json!([{ "op": "keys", "prefix": "", "after": null, "limit": 10 }]);
+    assert_eq!(script::results(&host, "large", keys).await?, [json!([])]);
+    host.terminate().await?;
+    check_database(&host.data()).await
 }
 
 /// Nobody saw what was over before a purge, after it, nor ever what was refused.

@@ -99,6 +99,11 @@ const MET: &[Met] = &[
         "a repeat of a request whose key was the oldest takes effect again",
         NOTHING,
     ),
+    met(
+        "limits.idempotency_bytes_per_actor",
+        "a repeat of a request whose answer has gone takes effect again",
+        NOTHING,
+    ),
     met("limits.drain_timeout", "no reply: the connection closes", "stopped; the turn left no trace"),
     met("http.connections", "waits to be accepted", NOTHING),
     met("http.headers", "431 `headers-too-large`", NOTHING),
@@ -269,6 +274,30 @@ const FIXED: &[Fixed] = &[
         "BACKLOGS_MAX",
         "Actors whose waiting messages are counted against `limits.mailbox_capacity`.",
         "where fewest wait, they are counted anew",
+    ),
+    fixed(
+        "store/src/sqlite/purge.rs",
+        "PART_ROWS",
+        "Rows of one table that a purge removes in one transaction; what is left goes in the next, after other commits.",
+        NOTHING,
+    ),
+    fixed(
+        "store/src/sqlite/purge.rs",
+        "PART_BYTES",
+        "Bytes of values and bodies after which no more rows go in it.",
+        NOTHING,
+    ),
+    fixed(
+        "runtime/src/purges.rs",
+        "DEPLOYMENT_WAITS",
+        "How long a deployment waits for what a type of its name had stored to be removed.",
+        "503 `overloaded`, with `Retry-After`",
+    ),
+    fixed(
+        "runtime/src/ahead.rs",
+        "KEYS_MAX",
+        "Keys whose sizes a turn asks the store for at once, when it goes through them in their order.",
+        NOTHING,
     ),
     fixed(
         "greenroom/src/logging.rs",

@@ -190,6 +190,7 @@ settings! {
     "limits.dead_letters_per_actor" count limits.dead_letters_per_actor "Dead letters of one actor; while there are as many, a message that fails is not given up but delivered again, so none is lost and its mailbox fills instead.";
     "limits.idempotency_retention" duration limits.idempotency_retention "How long the answer to a request with an idempotency key is kept for repeats.";
     "limits.idempotency_keys_per_actor" count limits.idempotency_keys_per_actor "Answers kept for repeats of one actor's requests; the oldest goes for the next.";
+    "limits.idempotency_bytes_per_actor" bytes limits.idempotency_bytes_per_actor "Bytes of answers kept for repeats of one actor's requests; an answer goes once newer ones have as many.";
     "limits.drain_timeout" duration limits.drain_timeout "How long a stopping host waits for turns under way; their connections then have 2 s more to take the last replies.";
 
     "http.connections" count http.connections "Connections at once; the next is not accepted until one closes.";
@@ -211,7 +212,7 @@ settings! {
 
     "store.readers" count store.readers "Connections that read the database; so many reads go on at once.";
     "store.busy_timeout" duration store.busy_timeout "How long to wait for a lock that another process holds on the database.";
-    "store.checked_bytes_max" bytes store.checked_bytes_max "A database of at most so many bytes is checked whole when the host starts.";
+    "store.checked_bytes_max" bytes store.checked_bytes_max "A database of at most so many bytes is checked whole when the host starts, unless the host before ended by itself and the file was not touched since.";
     "store.database_bytes_max" bytes store.database_bytes_max "The database grows no larger than this.";
     "store.log_bytes_max" bytes store.log_bytes_max "A write-ahead log larger than this is begun anew.";
 }

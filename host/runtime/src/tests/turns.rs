@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use greenroom_core::{Code, Limits};
+use greenroom_store::{Encounter, Operation};
 use tokio::time::Instant;
 
 use super::scripted::script;
@@ -205,4 +206,64 @@ async fn an_actor_whose_turns_run_ahead_of_the_store_does_not_gather_its_state_i
         call.await.unwrap().unwrap();
     }
     assert_eq!(ran.load(Ordering::Relaxed), CALLS);
+}
+
+/// What the store was asked while a guest wrote, or deleted, 2,000 keys of an actor that does not load whole.
+async fn reads_of_a_large_actor(work: &'static str) -> usize {
+    const KEYS: usize = 2_000;
+    let name = |number: usize| format!("{number:05}");
+    let guest = script(move |scene| async move {
+        match scene.message.method.as_str() {
+            "write" => {
+                for number in 0..KEYS {
+                    host(scene.host.state_set(name(number), "1".into()).await)?.unwrap();
+                }
+            }
+            "take" => {
+                for number in 0..KEYS {
+                    let first = host(scene.host.state_keys(String::new(), None, 1).await)?;
+                    assert_eq!(first, [name(number)]);
+                    assert!(host(scene.host.state_delete(name(number)).await)?);
+                }
+            }
+            _ => {
+                for number in 0..KEYS {
+                    assert!(host(scene.host.state_delete(name(number)).await)?);
+                }
+            }
+        }
+        let first = host(scene.host.state_keys(String::new(), None, 1).await)?;
+        answer(first.first().cloned().unwrap_or_default())
+    });
+    let mut world = World::with(Limits { state_preload_bytes: 1 << 10, ..limits() }, guest).await;
+    assert_eq!(world.call("a", "write", "").await.unwrap(), name(0));
+    world.crash().await;
+    let reads = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&reads);
+    world.store.set_encounters(Arc::new(move |operation| {
+        counted.fetch_add(usize::from(operation == Operation::Read), Ordering::Relaxed);
+        Encounter::default()
+    }));
+    let first = world.call("a", work, "").await.unwrap();
+    assert_eq!(first, if work == "write" { name(0) } else { String::new() });
+    reads.load(Ordering::Relaxed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_written_over_in_their_order_are_not_looked_up_one_by_one() {
+    let reads = reads_of_a_large_actor("write").await;
+    assert!(reads < 50, "{reads} reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_after_many_that_were_deleted_are_found_in_a_few_pages() {
+    let reads = reads_of_a_large_actor("delete").await;
+    assert!(reads < 50, "{reads} reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_takes_the_first_key_again_and_again_does_not_pass_the_others_each_time() {
+    let reads = reads_of_a_large_actor("take").await;
+    // Each time it meets the one that it has just taken, and the next.
+    assert!(reads < 6_000, "{reads} reads");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use greenroom_core::store::{Store as _, StoreError};
@@ -49,7 +49,7 @@ impl World {
             assert_eq!(self.call(id, "list", "").await.unwrap(), "");
             assert_eq!(self.call(id, "reminders", "").await.unwrap(), "");
             let stored = self.store.summary(&actor(id)).await.unwrap();
-            assert_eq!((stored.state_keys, stored.mail, stored.reminders.len()), (0, 0, 0));
+            assert_eq!((stored.state_size.keys, stored.mail, stored.reminders.len()), (0, 0, 0));
             assert!(self.dead_letters().await.is_empty());
             tokio::time::sleep(Duration::from_mins(1)).await;
         }
@@ -384,4 +384,29 @@ async fn a_client_that_hangs_up_leaves_no_type_half_gone() {
     let impatient = tokio::time::timeout(Duration::from_millis(10), world.undeploy(true)).await;
     assert!(impatient.is_err());
     world.begins_anew("a").await;
+}
+
+/// Undeploys a type of which it takes so long to remove what is left, and deploys it again.
+async fn deployed_again(removal: Duration) -> (Result<(), Code>, Duration) {
+    let world = World::start().await;
+    world.call("a", "append", "x").await.unwrap();
+    let changes = AtomicUsize::new(0);
+    world.store.set_encounters(Arc::new(move |operation| {
+        // The first is that the type goes.
+        let is_removal = operation == Operation::Change && changes.fetch_add(1, Ordering::Relaxed) == 1;
+        let time = if is_removal { removal } else { Duration::ZERO };
+        Encounter { before: Pause { time, ..Pause::default() }, ..Encounter::default() }
+    }));
+    world.undeploy(true).await.unwrap();
+    let begun = Instant::now();
+    let deployed = world.node.deploy(&the_type(), "first".into()).await;
+    (deployed.map(drop).map_err(|error| error.code), begun.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_waits_until_nothing_is_left_of_that_name_but_not_for_ever() {
+    let (deployed, took) = deployed_again(Duration::from_secs(3)).await;
+    assert!(deployed == Ok(()) && took >= Duration::from_secs(3), "{deployed:?} after {took:?}");
+    let (refused, took) = deployed_again(Duration::from_mins(10)).await;
+    assert!(refused == Err(Code::Overloaded) && took < Duration::from_mins(1), "{refused:?} after {took:?}");
 }

@@ -1,6 +1,6 @@
 //! Actors as a whole: reminders, sizes, the list of them, and the latest message id.
 
-use greenroom_core::store::{MailChange, Reminder, Store, StoredSummary, WriteSet};
+use greenroom_core::store::{MailChange, Reminder, StateSize, Store, StoredSummary, WriteSet};
 use greenroom_core::{Address, Payload, Schedule, Timestamp};
 
 use super::samples::{
@@ -33,14 +33,16 @@ pub(super) async fn a_summary_counts_everything(store: &impl Store) {
     let set = WriteSet {
         sends: vec![mail(&owner, 1, 0), mail(&owner, 2, 1_000_000)],
         reminders: reminds(&owner, vec![reminder("b", 1), reminder("a", 2)]).reminders,
+        idempotency: remembers(&owner, idempotency("k"), 10).idempotency,
         ..writes(&owner, &[("é", Some("123")), ("k", Some(""))])
     };
     store.commit(&[set]).await.expect("a commit");
     let expected = StoredSummary {
-        state_keys: 2,
-        state_bytes: 6,
+        state_size: StateSize { keys: 2, bytes: 6 },
         mail: 2,
         reminders: vec![reminder("a", 2), reminder("b", 1)],
+        answers: 1,
+        answer_bytes: 19,
     };
     assert_eq!(store.summary(&owner).await, Ok(expected));
 }
@@ -51,7 +53,7 @@ pub(super) async fn actors_are_listed_once_and_in_order(store: &impl Store) {
         ..writes(&task(id), &[("x", Some("1")), ("y", Some("1"))])
     };
     let other = Address::parse("task2", "a0").expect("a valid address");
-    let nothing = remembers(&task("a4"), idempotency("k"), 10);
+    let answer = remembers(&task("a5"), idempotency("k"), 10);
     let batch = [
         both("b"),
         both("a%"),
@@ -60,10 +62,10 @@ pub(super) async fn actors_are_listed_once_and_in_order(store: &impl Store) {
         writes(&task("a\u{10FFFF}"), &[("x", Some("1"))]),
         writes(&task("a"), &[("x", Some("1"))]),
         writes(&other, &[("x", Some("1"))]),
-        nothing,
+        answer,
     ];
     store.commit(&batch).await.expect("a commit");
-    let all = ["a", "a%", "a2", "a3", "a\u{10FFFF}", "b"];
+    let all = ["a", "a%", "a2", "a3", "a5", "a\u{10FFFF}", "b"];
     for prefix in ["", "a", "a%", "a\u{10FFFF}", "b", "c"] {
         for after in [None, Some("a"), Some("a%"), Some("a1"), Some("a3"), Some("b"), Some("z")] {
             for limit in [0, 1, 2, 100] {

@@ -19,6 +19,8 @@ pub async fn check<S: Store>(empty: impl AsyncFn() -> S) {
     state::an_unknown_actor_is_empty(&empty().await).await;
     state::values_come_back_as_they_were(&empty().await).await;
     state::large_state_is_left_out_of_a_load(&empty().await).await;
+    state::a_size_that_was_told_is_kept_until_a_purge(&empty().await).await;
+    state::sizes_are_told_without_their_values(&empty().await).await;
     state::keys_are_listed_by_their_bytes(&empty().await).await;
     state::more_rows_than_one_statement_takes(&empty().await).await;
 
@@ -26,6 +28,7 @@ pub async fn check<S: Store>(empty: impl AsyncFn() -> S) {
     turns::the_last_write_set_wins(&empty().await).await;
     turns::a_purge_removes_what_came_before_it(&empty().await).await;
     turns::a_purged_actor_can_write_in_the_same_turn(&empty().await).await;
+    turns::a_large_actor_is_purged_and_begins_from_nothing(&empty().await).await;
     turns::the_same_batch_twice_is_the_same_as_once(&empty().await).await;
 
     mail::messages_come_back_as_they_were(&empty().await).await;
@@ -44,6 +47,7 @@ pub async fn check<S: Store>(empty: impl AsyncFn() -> S) {
     records::answers_come_back_as_they_were(&empty().await).await;
     records::a_record_takes_the_place_of_one_with_its_key(&empty().await).await;
     records::only_the_newest_records_of_an_actor_stay(&empty().await).await;
+    records::records_are_bounded_in_bytes(&empty().await).await;
     records::many_records_in_one_batch_count_in_order(&empty().await).await;
     records::old_records_are_forgotten(&empty().await).await;
     records::records_go_with_their_actor_and_with_its_type(&empty().await).await;
@@ -61,6 +65,7 @@ pub async fn check<S: Store>(empty: impl AsyncFn() -> S) {
     types::versions_count_up(&empty().await).await;
     types::one_component_may_serve_several_types(&empty().await).await;
     types::a_type_in_use_stays_unless_purged(&empty().await).await;
+    types::what_was_purged_is_hidden_at_once_and_its_name_free_when_it_is_gone(&empty().await).await;
     types::any_kept_version_can_be_activated(&empty().await).await;
     types::old_versions_go_but_never_the_one_to_go_back_to(&empty().await).await;
     types::settings_come_back_as_they_were(&empty().await).await;

@@ -67,6 +67,34 @@ pub(super) async fn only_the_newest_records_of_an_actor_stay(store: &impl Store)
     assert_eq!(kept(store, &one, &names).await, ["a", "e"]);
 }
 
+pub(super) async fn records_are_bounded_in_bytes(store: &impl Store) {
+    let one = task("one");
+    let sized = |name, bytes: usize, newer_bytes_max| {
+        let answer = Answer::Replied(Payload::new("", vec![0; bytes]));
+        let record = IdempotencyRecord { answer, ..idempotency(name) };
+        let remember = Remember { record, newest: 10, newer_bytes_max };
+        WriteSet { idempotency: Some(Box::new(remember)), ..WriteSet::empty(one.clone()) }
+    };
+    let names = ["a", "b", "c", "d", "e"];
+    // A key counts too, and an answer larger than the bound is kept like any other.
+    for (name, bytes, left) in [
+        ("a", 99, &["a"][..]),
+        ("b", 99, &["a", "b"]),
+        ("c", 99, &["a", "b", "c"]),
+        ("d", 99, &["b", "c", "d"]),
+        ("e", 999, &["e"]),
+        ("a", 0, &["a", "e"]),
+    ] {
+        store.commit(&[sized(name, bytes, 300)]).await.expect("a commit");
+        assert_eq!(kept(store, &one, &names).await, left, "after {name}");
+    }
+    let summary = store.summary(&one).await.expect("a summary");
+    assert_eq!((summary.answers, summary.answer_bytes), (2, 1_001));
+    assert!(!summary.is_empty());
+    store.commit(&[sized("b", 99, 300), sized("c", 99, 300), sized("d", 99, 150)]).await.expect("a commit");
+    assert_eq!(kept(store, &one, &names).await, ["c", "d"]);
+}
+
 pub(super) async fn many_records_in_one_batch_count_in_order(store: &impl Store) {
     let (before, one) = (task("before"), task("one"));
     let record = |number: usize| IdempotencyRecord { key: key(&format!("k{number}")), ..idempotency("k") };
@@ -113,8 +141,9 @@ pub(super) async fn records_go_with_their_actor_and_with_its_type(store: &impl S
     store.commit(&batch).await.expect("a commit");
     assert_eq!(kept(store, &gone, &["old", "older", "new"]).await, ["new"]);
     assert_eq!(kept(store, &left, &["old"]).await, ["old"]);
-    // They are no reason to keep a type, and do not outlive it.
-    assert_eq!(store.undeploy(&actor_type("task"), false).await, Ok(Undeployed::Removed));
+    // They are a reason to keep a type, and do not outlive it.
+    assert_eq!(store.undeploy(&actor_type("task"), false).await, Ok(Undeployed::InUse));
+    assert_eq!(store.undeploy(&actor_type("task"), true).await, Ok(Undeployed::Removed));
     assert_eq!(kept(store, &gone, &["new"]).await, [""; 0]);
     assert_eq!(kept(store, &left, &["old"]).await, [""; 0]);
 }
@@ -186,7 +215,7 @@ pub(super) async fn a_type_with_dead_letters_stays_unless_purged(store: &impl St
 pub(super) async fn a_turn_and_its_answer_are_one(store: &impl Store) {
     let one = task("one");
     let set = WriteSet {
-        idempotency: Some(Box::new(Remember { record: idempotency("k"), newest: 10 })),
+        idempotency: remembers(&one, idempotency("k"), 10).idempotency,
         ..writes(&one, &[("a", Some("1"))])
     };
     store.commit(&[set]).await.expect("a commit");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use greenroom_core::idempotency::Answer;
-use greenroom_core::store::{DeadLetter, MailChange, Remember, Reminder, StoredMessage, WriteSet};
+use greenroom_core::store::{DeadLetter, MailChange, Remember, Reminder, Store, StoredMessage, WriteSet};
 use greenroom_core::{
     ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, Message, MessageId, Method,
     Origin, Payload, Schedule, Timestamp,
@@ -89,7 +89,8 @@ pub(crate) fn idempotency(text: &str) -> IdempotencyRecord {
 
 /// A set that keeps this record.
 pub(crate) fn remembers(address: &Address, record: IdempotencyRecord, newest: u32) -> WriteSet {
-    WriteSet { idempotency: Some(Box::new(Remember { record, newest })), ..WriteSet::empty(address.clone()) }
+    let remember = Remember { record, newest, newer_bytes_max: ALL };
+    WriteSet { idempotency: Some(Box::new(remember)), ..WriteSet::empty(address.clone()) }
 }
 
 /// More versions than any check but one deploys.
@@ -130,4 +131,9 @@ pub(crate) fn changes(address: &Address, change: MailChange) -> WriteSet {
 
 pub(crate) fn purge(address: &Address) -> WriteSet {
     WriteSet { purge: true, ..WriteSet::empty(address.clone()) }
+}
+
+/// Removes all that was purged.
+pub(crate) async fn remove_all(store: &impl Store) {
+    while store.remove_purged().await.expect("a part is removed") {}
 }

@@ -1,9 +1,9 @@
 //! State: what is written is what is read, by its bytes.
 
 use bytes::Bytes;
-use greenroom_core::store::{Store, StoredActor, WriteSet};
+use greenroom_core::store::{StateSize, Store, StoredActor, WriteSet};
 
-use super::samples::{ALL, bytes, task, writes};
+use super::samples::{ALL, bytes, purge, task, writes};
 
 pub(super) async fn an_unknown_actor_is_empty(store: &impl Store) {
     let nobody = task("nobody");
@@ -33,7 +33,8 @@ pub(super) async fn values_come_back_as_they_were(store: &impl Store) {
         let loaded = store.load(&address, ALL).await.expect("a load");
         assert_eq!(loaded.state.as_ref(), Some(&state), "{id}");
         let size: usize = state.iter().map(|(key, value)| key.len() + value.len()).sum();
-        assert_eq!(loaded.state_bytes, size as u64, "{id}");
+        let expected = StateSize { keys: state.len() as u64, bytes: size as u64 };
+        assert_eq!(loaded.state_size, expected, "{id}");
         for (key, value) in &state {
             assert_eq!(store.state_value(&address, key).await, Ok(Some(value.clone())), "{id}");
         }
@@ -44,9 +45,44 @@ pub(super) async fn large_state_is_left_out_of_a_load(store: &impl Store) {
     let large = task("large");
     store.commit(&[writes(&large, &[("a", Some("123")), ("b", Some("45"))])]).await.expect("a commit");
     let left_out = store.load(&large, 6).await.expect("a load");
-    assert_eq!((left_out.state, left_out.state_bytes), (None, 7));
+    assert_eq!((left_out.state, left_out.state_size), (None, StateSize { keys: 2, bytes: 7 }));
     let brought = store.load(&large, 7).await.expect("a load");
     assert_eq!(brought.state, Some(vec![("a".into(), bytes("123")), ("b".into(), bytes("45"))]));
+}
+
+pub(super) async fn a_size_that_was_told_is_kept_until_a_purge(store: &impl Store) {
+    let large = task("large");
+    let told = |keys, bytes, state| WriteSet {
+        state_size: Some(StateSize { keys, bytes }),
+        ..writes(&large, state)
+    };
+    store.commit(&[writes(&large, &[("a", Some("1"))])]).await.expect("a commit");
+    assert!(!store.load(&large, ALL).await.expect("a load").size_is_kept);
+    let batch = [told(2, 5, &[("b", Some("12"))]), told(1, 3, &[("a", None)])];
+    store.commit(&batch).await.expect("a commit");
+    let loaded = store.load(&large, 2).await.expect("a load");
+    assert_eq!((loaded.state, loaded.state_size), (None, StateSize { keys: 1, bytes: 3 }));
+    assert!(loaded.size_is_kept);
+    assert_eq!(store.load(&large, 3).await.expect("a load").state, Some(vec![("b".into(), bytes("12"))]));
+    assert_eq!(store.summary(&large).await.expect("a summary").state_size, loaded.state_size);
+    store.commit(&[told(2, 5, &[("c", Some("1"))]), purge(&large)]).await.expect("a commit");
+    let empty = StoredActor { state: Some(Vec::new()), ..StoredActor::default() };
+    assert_eq!(store.load(&large, ALL).await, Ok(empty));
+}
+
+pub(super) async fn sizes_are_told_without_their_values(store: &impl Store) {
+    let owner = task("sized");
+    let state = [("a", Some("")), ("a\0", Some("1")), ("b", Some("é")), ("c", Some("123"))];
+    store.commit(&[writes(&owner, &state), writes(&task("t"), &[("bb", Some(""))])]).await.expect("a commit");
+    let sizes = async |from, limit| store.state_value_sizes(&owner, from, limit).await.expect("sizes");
+    let told = |sizes: &[(&str, u64)]| -> Vec<(String, u64)> {
+        sizes.iter().map(|(key, size)| ((*key).to_owned(), *size)).collect()
+    };
+    assert_eq!(sizes("", 9).await, told(&[("a", 0), ("a\0", 1), ("b", 2), ("c", 3)]));
+    assert_eq!(sizes("a\0", 2).await, told(&[("a\0", 1), ("b", 2)]));
+    assert_eq!(sizes("bb", 9).await, told(&[("c", 3)]));
+    assert_eq!(sizes("d", 9).await, told(&[]));
+    assert_eq!(sizes("a", 0).await, told(&[]));
 }
 
 pub(super) async fn keys_are_listed_by_their_bytes(store: &impl Store) {

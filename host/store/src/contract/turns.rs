@@ -4,7 +4,8 @@ use greenroom_core::Timestamp;
 use greenroom_core::store::{Store, StoredActor, WriteSet};
 
 use super::samples::{
-    ALL, at, bytes, idempotency, mail, message_id, purge, remembers, reminder, reminds, sends, task, writes,
+    ALL, at, bytes, idempotency, mail, message_id, purge, remembers, reminder, reminds, remove_all, sends,
+    task, writes,
 };
 
 pub(super) async fn an_empty_batch_changes_nothing(store: &impl Store) {
@@ -62,6 +63,39 @@ pub(super) async fn a_purged_actor_can_write_in_the_same_turn(store: &impl Store
     store.commit(&[set]).await.expect("a commit");
     let loaded = store.load(&reborn, ALL).await.expect("a load");
     assert_eq!(loaded.state, Some(vec![("new".into(), bytes("2"))]));
+}
+
+pub(super) async fn a_large_actor_is_purged_and_begins_from_nothing(store: &impl Store) {
+    let (large, other) = (task("large"), task("large-not"));
+    let keys: Vec<String> = (0..5_000).map(|number| number.to_string()).collect();
+    let state: Vec<_> = keys.iter().map(|key| (key.as_str(), Some("value"))).collect();
+    let batch = [
+        writes(&large, &state),
+        reminds(&large, vec![reminder("r", 10)]),
+        sends(&other, vec![mail(&large, 1, 0)]),
+        remembers(&large, idempotency("key"), 10),
+        writes(&other, &[("kept", Some("1"))]),
+    ];
+    store.commit(&batch).await.expect("a commit");
+    store.commit(&[purge(&large)]).await.expect("a commit");
+    let empty = StoredActor { state: Some(Vec::new()), ..StoredActor::default() };
+    assert_eq!(store.load(&large, ALL).await, Ok(empty.clone()));
+    assert!(store.summary(&large).await.expect("a summary").is_empty());
+    assert_eq!(store.due(Timestamp::MAX, None, 10).await, Ok(Vec::new()));
+    assert!(!store.is_purging_actor(&other) && !store.is_purging_type(&large.actor_type));
+
+    remove_all(store).await;
+    assert!(!store.is_purging_actor(&large));
+    assert_eq!(store.load(&large, ALL).await, Ok(empty));
+    store.commit(&[writes(&large, &[("new", Some("1"))])]).await.expect("a commit");
+    assert_eq!(store.state_keys(&large, "", None, 10).await.expect("keys"), ["new"]);
+    assert_eq!(store.state_keys(&other, "", None, 10).await.expect("keys"), ["kept"]);
+
+    // What is its own after it in the same batch stays, however large it was.
+    store.commit(&[writes(&large, &state)]).await.expect("a commit");
+    let batch = [purge(&large), writes(&large, &[("newer", Some("1"))])];
+    store.commit(&batch).await.expect("a commit");
+    assert_eq!(store.state_keys(&large, "", None, 10).await.expect("keys"), ["newer"]);
 }
 
 pub(super) async fn the_same_batch_twice_is_the_same_as_once(store: &impl Store) {

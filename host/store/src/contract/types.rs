@@ -1,11 +1,14 @@
 //! Actor types and components.
 
 use greenroom_core::settings::TYPE_LIMITS;
-use greenroom_core::store::{Store, StoredActor, Undeployed};
-use greenroom_core::{Digest, Limits, TypeSettings};
+use greenroom_core::store::{MailChange, Store, StoredActor, StoredSummary, Undeployed};
+use greenroom_core::{Digest, Limits, Timestamp, TypeSettings};
 use serde_json::json;
 
-use super::samples::{ALL, VERSIONS_MAX, actor_type, at, component, mail, sends, task, writes};
+use super::samples::{
+    ALL, VERSIONS_MAX, actor_type, at, changes, component, idempotency, letter, mail, remembers, remove_all,
+    sends, task, writes,
+};
 
 pub(super) async fn versions_count_up(store: &impl Store) {
     let name = actor_type("task");
@@ -37,8 +40,10 @@ pub(super) async fn one_component_may_serve_several_types(store: &impl Store) {
         store.deploy(&actor_type(name), &info, &component, VERSIONS_MAX, at(1)).await.expect("a deployment");
     }
     assert_eq!(store.undeploy(&actor_type("a"), false).await, Ok(Undeployed::Removed));
+    remove_all(store).await;
     assert_eq!(store.component(&info.digest).await, Ok(Some(component)));
     assert_eq!(store.undeploy(&actor_type("b"), false).await, Ok(Undeployed::Removed));
+    remove_all(store).await;
     assert_eq!(store.component(&info.digest).await, Ok(None));
     assert_eq!(store.undeploy(&actor_type("b"), true).await, Ok(Undeployed::Unknown));
 }
@@ -58,9 +63,56 @@ pub(super) async fn a_type_in_use_stays_unless_purged(store: &impl Store) {
     assert_eq!(store.undeploy(&name, true).await, Ok(Undeployed::Removed));
     let empty = StoredActor { state: Some(Vec::new()), ..StoredActor::default() };
     assert_eq!(store.load(&one, ALL).await, Ok(empty));
+    remove_all(store).await;
     assert_eq!(store.next_due(at(0)).await, Ok(None));
     let record = store.deploy(&name, &info, &component, VERSIONS_MAX, at(2)).await.expect("a deployment");
     assert_eq!(record.active_version, 1);
+}
+
+pub(super) async fn what_was_purged_is_hidden_at_once_and_its_name_free_when_it_is_gone(store: &impl Store) {
+    let (info, component) = component("task");
+    let name = actor_type("task");
+    store.deploy(&name, &info, &component, VERSIONS_MAX, at(1)).await.expect("a deployment");
+    let (one, other) = (task("one"), task("other"));
+    let keys: Vec<String> = (0..3_000).map(|number| number.to_string()).collect();
+    let state: Vec<_> = keys.iter().map(|key| (key.as_str(), Some("value"))).collect();
+    let many = (0..1_500).map(|number| mail(&other, number, 0)).collect();
+    let batch = [
+        writes(&one, &state),
+        sends(&one, many),
+        changes(&one, MailChange::DeadFiring(letter(&one, 9).into())),
+        remembers(&one, idempotency("k"), 10),
+    ];
+    store.commit(&batch).await.expect("a commit");
+    assert!(!store.is_purging_type(&name));
+    assert_eq!(store.undeploy(&name, true).await, Ok(Undeployed::Removed));
+
+    assert!(store.is_purging_type(&name) && !store.is_purging_type(&actor_type("task2")));
+    let empty = StoredActor { state: Some(Vec::new()), ..StoredActor::default() };
+    for actor in [&one, &other] {
+        assert_eq!(store.load(actor, ALL).await, Ok(empty.clone()));
+        assert_eq!(store.summary(actor).await, Ok(StoredSummary::default()));
+        assert!(store.mail(actor, Timestamp::MAX, None, 10).await.expect("mail").messages.is_empty());
+        assert_eq!(store.count_dead_letters(actor).await, Ok(0));
+    }
+    assert_eq!(store.state_value(&one, "1").await, Ok(None));
+    assert_eq!(store.state_keys(&one, "", None, 10).await, Ok(Vec::new()));
+    assert_eq!(store.idempotency_record(&one, &idempotency("k").key).await, Ok(None));
+    assert_eq!(store.actors(&name, "", None, 10).await, Ok(Vec::new()));
+    assert_eq!(store.due(Timestamp::MAX, None, 10).await, Ok(Vec::new()));
+    assert_eq!(store.dead_letters(None, None, 10).await, Ok(Vec::new()));
+    assert_eq!(store.dead_letters(Some(&name), None, 10).await, Ok(Vec::new()));
+    let dead = letter(&one, 9).message.id;
+    assert_eq!(store.dead_letter(dead).await, Ok(None));
+    assert_eq!(store.retry_dead_letter(dead, at(1)).await, Ok(None));
+    assert_eq!(store.remove_dead_letter(dead).await, Ok(false));
+
+    remove_all(store).await;
+    assert!(!store.is_purging_type(&name));
+    let record = store.deploy(&name, &info, &component, VERSIONS_MAX, at(2)).await.expect("a deployment");
+    assert_eq!(record.active_version, 1);
+    assert_eq!(store.load(&one, ALL).await, Ok(empty));
+    assert_eq!(store.latest_message_id().await, Ok(None));
 }
 
 pub(super) async fn any_kept_version_can_be_activated(store: &impl Store) {
@@ -98,6 +150,7 @@ pub(super) async fn old_versions_go_but_never_the_one_to_go_back_to(store: &impl
     assert_eq!(deploy("four").await, [1, 2, 3, 4], "1 was active before");
     assert_eq!(deploy("four again").await, [3, 4, 5]);
     assert_eq!(deploy("three").await, [4, 5, 6]);
+    remove_all(store).await;
     for (text, there) in [("one", false), ("two", false), ("three", true), ("four", true)] {
         let found = store.component(&Digest::of(text.as_bytes())).await.expect("an answer");
         assert_eq!(found.is_some(), there, "{text}");
@@ -129,6 +182,7 @@ pub(super) async fn settings_come_back_as_they_were(store: &impl Store) {
     assert_eq!((&types[0].settings, &types[1].settings), (&TypeSettings::default(), &settings));
 
     assert_eq!(store.undeploy(&name, false).await, Ok(Undeployed::Removed));
+    remove_all(store).await;
     let again = store.deploy(&name, &info, &component, VERSIONS_MAX, at(3)).await.expect("a deployment");
     assert_eq!((again.settings, again.previous_version), (TypeSettings::default(), None));
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use greenroom_core::store::{
     ActorTypeRecord, DeadLetter, DeadLetterSummary, Due, Mail, MailChange, MailKey, Remember, Reminder,
-    StoredActor, StoredMessage, StoredSummary, Undeployed, VersionRecord, WriteSet,
+    StateSize, StoredActor, StoredMessage, StoredSummary, Undeployed, VersionRecord, WriteSet,
 };
 use greenroom_core::{
     ActorId, ActorType, Address, ComponentInfo, Digest, IdempotencyKey, IdempotencyRecord, MessageId,
@@ -19,25 +19,43 @@ use greenroom_core::{
 #[derive(Debug, Default)]
 struct Actor {
     state: BTreeMap<String, Bytes>,
+    size_is_kept: bool,
     mailbox: BTreeMap<MailKey, StoredMessage>,
     reminders: BTreeMap<Arc<str>, Reminder>,
-    /// Each with a number that counts up.
-    idempotency: BTreeMap<IdempotencyKey, (u64, IdempotencyRecord)>,
+    idempotency: BTreeMap<IdempotencyKey, Kept>,
+}
+
+/// What is kept for repeats of a request.
+#[derive(Debug)]
+struct Kept {
+    /// Counts up.
+    number: u64,
+    /// Its bytes, and those of all that were kept before it.
+    end: u64,
+    record: IdempotencyRecord,
 }
 
 impl Actor {
-    fn state_bytes(&self) -> u64 {
-        self.state.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
+    fn state_size(&self) -> StateSize {
+        let bytes = self.state.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
+        StateSize { keys: self.state.len() as u64, bytes }
     }
 
-    fn remember(&mut self, Remember { record, newest }: &Remember) {
-        let number = 1 + self.idempotency.values().map(|(number, _)| *number).max().unwrap_or(0);
-        self.idempotency.insert(record.key.clone(), (number, record.clone()));
-        self.idempotency.retain(|_, (kept, _)| *kept + u64::from(*newest) > number);
+    fn remember(&mut self, Remember { record, newest, newer_bytes_max }: &Remember) {
+        let kept = || self.idempotency.values();
+        let number = 1 + kept().map(|kept| kept.number).max().unwrap_or(0);
+        let end = record.bytes() + kept().map(|kept| kept.end).max().unwrap_or(0);
+        self.idempotency.insert(record.key.clone(), Kept { number, end, record: record.clone() });
+        self.idempotency.retain(|_, kept| {
+            kept.number + u64::from(*newest) > number && kept.end.saturating_add(*newer_bytes_max) > end
+        });
     }
 
     fn is_listed(&self) -> bool {
-        !(self.state.is_empty() && self.mailbox.is_empty() && self.reminders.is_empty())
+        !(self.state.is_empty()
+            && self.mailbox.is_empty()
+            && self.reminders.is_empty()
+            && self.idempotency.is_empty())
     }
 
     fn wake_ups(&self) -> impl Iterator<Item = Timestamp> {
@@ -53,6 +71,8 @@ pub(super) struct Contents {
     dead_letters: BTreeMap<MessageId, DeadLetter>,
     types: BTreeMap<ActorType, ActorTypeRecord>,
     components: BTreeMap<Digest, Bytes>,
+    /// Types that were undeployed, until somebody has removed what is left of them.
+    purged: BTreeSet<ActorType>,
 }
 
 impl Contents {
@@ -76,6 +96,12 @@ impl Contents {
                 Some(value) => actor.state.insert(key.clone(), value.clone()),
                 None => actor.state.remove(key),
             };
+        }
+        if let Some(told) = set.state_size {
+            assert_eq!(told, actor.state_size(), "{} says that its state comes to this", set.address);
+            actor.size_is_kept = true;
+        } else {
+            assert!(set.state.is_empty() || !actor.size_is_kept, "{} does not say it again", set.address);
         }
         for (name, reminder) in &set.reminders {
             match reminder {
@@ -111,11 +137,12 @@ impl Contents {
         let Some(actor) = self.actors.get(address) else {
             return StoredActor { state: Some(Vec::new()), ..StoredActor::default() };
         };
-        let state_bytes = actor.state_bytes();
+        let state_size = actor.state_size();
         let state = || actor.state.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         StoredActor {
-            state: (state_bytes <= state_bytes_max).then(state),
-            state_bytes,
+            state: (state_size.bytes <= state_bytes_max).then(state),
+            state_size,
+            size_is_kept: actor.size_is_kept,
             reminders: actor.reminders.values().cloned().collect(),
         }
     }
@@ -135,6 +162,20 @@ impl Contents {
         keys.filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after))
             .take(limit)
             .cloned()
+            .collect()
+    }
+
+    pub(super) fn state_value_sizes(
+        &self,
+        address: &Address,
+        from: &str,
+        limit: usize,
+    ) -> Vec<(String, u64)> {
+        let values = self.actors.get(address).into_iter().flat_map(|actor| &actor.state);
+        values
+            .filter(|(key, _)| key.as_str() >= from)
+            .take(limit)
+            .map(|(key, value)| (key.clone(), value.len() as u64))
             .collect()
     }
 
@@ -161,10 +202,11 @@ impl Contents {
     pub(super) fn summary(&self, address: &Address) -> StoredSummary {
         let Some(actor) = self.actors.get(address) else { return StoredSummary::default() };
         StoredSummary {
-            state_keys: actor.state.len() as u64,
-            state_bytes: actor.state_bytes(),
+            state_size: actor.state_size(),
             mail: actor.mailbox.len() as u64,
             reminders: actor.reminders.values().cloned().collect(),
+            answers: actor.idempotency.len() as u64,
+            answer_bytes: actor.idempotency.values().map(|kept| kept.record.bytes()).sum(),
         }
     }
 
@@ -305,7 +347,20 @@ impl Contents {
         self.actors.retain(|address, _| address.actor_type != *actor_type);
         self.types.remove(actor_type);
         self.remove_unused_components();
+        self.purged.insert(actor_type.clone());
         Undeployed::Removed
+    }
+
+    pub(super) fn is_purging(&self, actor_type: &ActorType) -> bool {
+        self.purged.contains(actor_type)
+    }
+
+    pub(super) fn has_purged(&self) -> bool {
+        !self.purged.is_empty()
+    }
+
+    pub(super) fn forget_purged(&mut self) {
+        self.purged.clear();
     }
 
     pub(super) fn dead_letters(
@@ -349,7 +404,7 @@ impl Contents {
         address: &Address,
         key: &IdempotencyKey,
     ) -> Option<IdempotencyRecord> {
-        Some(self.actors.get(address)?.idempotency.get(key)?.1.clone())
+        Some(self.actors.get(address)?.idempotency.get(key)?.record.clone())
     }
 
     pub(super) fn idempotency_keys(&self, address: &Address) -> usize {
@@ -361,7 +416,7 @@ impl Contents {
             actor
                 .idempotency
                 .values()
-                .map(move |(_, record)| (record.at, address.clone(), record.key.clone()))
+                .map(move |Kept { record, .. }| (record.at, address.clone(), record.key.clone()))
         });
         let mut old: Vec<_> = records.filter(|(at, ..)| *at <= until).collect();
         old.sort();

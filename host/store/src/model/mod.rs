@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use greenroom_core::store::{
-    ActorTypeRecord, Backup, DeadLetter, DeadLetterSummary, Due, Mail, MailKey, Store, StoreError,
+    ActorTypeRecord, Backup, DeadLetter, DeadLetterSummary, Due, Mail, MailKey, Room, Store, StoreError,
     StoreResult, StoredActor, StoredSummary, Undeployed, WriteSet,
 };
 use greenroom_core::{
@@ -242,6 +242,15 @@ impl Store for ModelStore {
         self.read(|contents| contents.state_keys(address, prefix, after, limit)).await
     }
 
+    async fn state_value_sizes(
+        &self,
+        address: &Address,
+        from: &str,
+        limit: usize,
+    ) -> StoreResult<Vec<(String, u64)>> {
+        self.read(|contents| contents.state_value_sizes(address, from, limit)).await
+    }
+
     async fn mail(
         &self,
         address: &Address,
@@ -390,6 +399,31 @@ impl Store for ModelStore {
             undeployed
         };
         self.write(undeployed).await
+    }
+
+    fn is_purging_type(&self, actor_type: &ActorType) -> bool {
+        self.shared.contents.lock().is_purging(actor_type)
+    }
+
+    fn is_purging_actor(&self, _: &Address) -> bool {
+        false
+    }
+
+    /// What was purged is gone at once; only its name is not free before this.
+    async fn remove_purged(&self) -> StoreResult<bool> {
+        if self.shared.contents.lock().has_purged() {
+            self.write(Contents::forget_purged).await?;
+        }
+        Ok(false)
+    }
+
+    /// It takes no more room than it needs.
+    async fn give_back(&self) -> StoreResult<bool> {
+        Ok(false)
+    }
+
+    fn room(&self) -> Room {
+        Room::default()
     }
 
     /// A text that tells everything. Nothing can be made of it again.

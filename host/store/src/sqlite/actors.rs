@@ -1,7 +1,9 @@
 //! Reads of actors: what one has stored, which there are, and for which something is due.
 
 use bytes::Bytes;
-use greenroom_core::store::{Due, Mail, MailKey, StoreResult, StoredActor, StoredMessage, StoredSummary};
+use greenroom_core::store::{
+    Due, Mail, MailKey, StateSize, StoreResult, StoredActor, StoredMessage, StoredSummary,
+};
 use greenroom_core::{ActorId, ActorType, Address, MessageId, Timestamp};
 use sqlx::sqlite::SqliteRow;
 
@@ -69,6 +71,9 @@ impl SqliteStore {
         address: &Address,
         state_bytes_max: u64,
     ) -> StoreResult<StoredActor> {
+        if self.purges.hide(address) {
+            return Ok(StoredActor { state: Some(Vec::new()), ..StoredActor::default() });
+        }
         let bound = Value::Integer(i64::try_from(state_bytes_max).unwrap_or(i64::MAX));
         let found = self.rows(query::LOAD, actor(address).into_iter().chain([bound])).await?;
         self.decoded(|| {
@@ -77,7 +82,10 @@ impl SqliteStore {
             for row in &found {
                 let mut columns = Columns::from(row, 0);
                 match columns.integer()? {
-                    0 => loaded.state_bytes = columns.count()?,
+                    0 => {
+                        loaded.size_is_kept = columns.integer()? != 0;
+                        loaded.state_size = StateSize { keys: columns.count()?, bytes: columns.count()? };
+                    }
                     1 => {
                         let key = columns.text()?;
                         state.push((key.to_owned(), rows::state_value(address, key, &mut columns)?));
@@ -85,8 +93,9 @@ impl SqliteStore {
                     _ => loaded.reminders.push(rows::reminder(address, columns)?),
                 }
             }
-            if loaded.state_bytes <= state_bytes_max {
+            if loaded.state_size.bytes <= state_bytes_max {
                 state.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+                loaded.state_size.keys = state.len() as u64;
                 loaded.state = Some(state);
             }
             loaded.reminders.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -95,15 +104,19 @@ impl SqliteStore {
     }
 
     pub(super) async fn summarize(&self, address: &Address) -> StoreResult<StoredSummary> {
+        if self.purges.hide(address) {
+            return Ok(StoredSummary::default());
+        }
         let found = self.rows(query::SUMMARY, actor(address)).await?;
         self.decoded(|| {
             let mut summary = StoredSummary::default();
             for row in &found {
                 let mut columns = Columns::from(row, 0);
                 if columns.integer()? == 0 {
-                    summary.state_keys = columns.count()?;
-                    summary.state_bytes = columns.count()?;
+                    summary.state_size = StateSize { keys: columns.count()?, bytes: columns.count()? };
                     summary.mail = columns.count()?;
+                    summary.answers = columns.count()?;
+                    summary.answer_bytes = columns.count()?;
                 } else {
                     summary.reminders.push(rows::reminder(address, columns)?);
                 }
@@ -114,6 +127,9 @@ impl SqliteStore {
     }
 
     pub(super) async fn read_state(&self, address: &Address, key: &str) -> StoreResult<Option<Bytes>> {
+        if self.purges.hide(address) {
+            return Ok(None);
+        }
         let found = self.rows(query::STATE_VALUE, actor(address).into_iter().chain([key.into()])).await?;
         self.decoded(|| {
             let value = |row| rows::state_value(address, key, &mut Columns::from(row, 0));
@@ -128,9 +144,30 @@ impl SqliteStore {
         after: Option<&str>,
         limit: usize,
     ) -> StoreResult<Vec<String>> {
+        if self.purges.hide(address) {
+            return Ok(Vec::new());
+        }
         let range = actor(address).into_iter().chain(text_range(prefix, after)).chain([count(limit)]);
         let found = self.rows(query::STATE_KEYS, range).await?;
         self.decoded(|| found.iter().map(|row| Ok(Columns::from(row, 0).text()?.to_owned())).collect())
+    }
+
+    pub(super) async fn list_value_sizes(
+        &self,
+        address: &Address,
+        from: &str,
+        limit: usize,
+    ) -> StoreResult<Vec<(String, u64)>> {
+        if self.purges.hide(address) {
+            return Ok(Vec::new());
+        }
+        let range = actor(address).into_iter().chain([from.into(), count(limit)]);
+        let found = self.rows(query::STATE_VALUE_SIZES, range).await?;
+        let size = |row| {
+            let mut columns = Columns::from(row, 0);
+            Ok((columns.text()?.to_owned(), columns.count()?))
+        };
+        self.decoded(|| found.iter().map(size).collect())
     }
 
     pub(super) async fn read_mail(
@@ -140,6 +177,9 @@ impl SqliteStore {
         after: Option<MailKey>,
         limit: usize,
     ) -> StoreResult<Mail> {
+        if self.purges.hide(address) {
+            return Ok(Mail::default());
+        }
         let found = self.rows(query::MAIL, mail_range(address, now, after, limit.saturating_add(1))).await?;
         let (mut messages, mut bytes, mut seen) = (Vec::new(), 0, 0);
         for row in found.iter().take(limit) {
@@ -174,6 +214,9 @@ impl SqliteStore {
         after: Option<&ActorId>,
         limit: usize,
     ) -> StoreResult<Vec<ActorId>> {
+        if self.purges.has_type(actor_type) {
+            return Ok(Vec::new());
+        }
         let range = text_range(prefix, after.map(ActorId::as_str));
         let bounds = [actor_type.as_str().into()].into_iter().chain(range).chain([count(limit)]);
         let found = self.rows(query::ACTORS, bounds).await?;
@@ -196,7 +239,8 @@ impl SqliteStore {
             let found = self.rows(query::DUE, bounds).await?;
             let page = self.decoded(|| found.iter().map(moment_row).collect::<sqlx::Result<Vec<_>>>())?;
             position = page.last().map(|(last, _)| last.clone());
-            due.extend(page.into_iter().filter(|(_, earliest)| *earliest).map(|(moment, _)| moment));
+            let earliest = page.into_iter().filter(|(_, earliest)| *earliest).map(|(moment, _)| moment);
+            due.extend(earliest.filter(|moment| !self.purges.hide(&moment.address)));
             if found.len() < DUE_PAGE {
                 break;
             }
@@ -226,12 +270,12 @@ fn moment_row(row: &SqliteRow) -> sqlx::Result<(Due, bool)> {
 
 #[cfg(test)]
 mod tests {
-    use greenroom_core::store::Store as _;
+    use greenroom_core::store::{Store as _, WriteSet};
     use greenroom_core::{Message, Payload};
 
     use super::*;
     use crate::SqliteOptions;
-    use crate::contract::samples::{mail, message, sends, task};
+    use crate::contract::samples::{mail, message, sends, task, writes};
 
     #[tokio::test]
     async fn large_bodies_are_not_read_with_the_page_that_they_are_in() {
@@ -249,6 +293,19 @@ mod tests {
         let [one, two, three, four] = &sent[..] else { unreachable!() };
         assert_eq!(read, [Ok(one.clone()), Ok(two.clone()), Err(three.key()), Ok(four.clone())]);
         assert_eq!(store.mail(&to, Timestamp::MAX, None, 9).await.unwrap().messages, sent);
+    }
+
+    #[tokio::test]
+    async fn a_size_that_is_kept_is_not_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path(), &SqliteOptions::default()).await.unwrap();
+        // No turn would say so: it shows that nobody counts.
+        let told = StateSize { keys: 7, bytes: 1 << 40 };
+        let set = WriteSet { state_size: Some(told), ..writes(&task("large"), &[("key", Some("value"))]) };
+        store.commit(&[set]).await.unwrap();
+        let loaded = store.load(&task("large"), 100).await.unwrap();
+        assert_eq!((loaded.state, loaded.state_size, loaded.size_is_kept), (None, told, true));
+        assert_eq!(store.summary(&task("large")).await.unwrap().state_size, told);
     }
 
     #[test]

@@ -126,6 +126,11 @@ impl Source {
         let path = named.path.to_str().ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidInput, "the name of the data directory is not UTF-8")
         })?;
+        let gives_back: i64 = sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(&mut connection).await?;
+        if gives_back == 0 {
+            // The copy does, also one of a database that an earlier version has made.
+            sqlx::query("PRAGMA auto_vacuum = INCREMENTAL").execute(&mut connection).await?;
+        }
         sqlx::query("VACUUM INTO ?1").bind(path).execute(&mut connection).await?;
         let file = File::open(&named.path)?;
         drop(named);

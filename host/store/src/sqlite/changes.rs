@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use greenroom_core::clock::Timestamp;
-use greenroom_core::store::{DeadLetter, MailChange, MailKey, Remember, Reminder, StoredMessage, WriteSet};
+use greenroom_core::store::{
+    DeadLetter, MailChange, MailKey, Remember, Reminder, StateSize, StoredMessage, WriteSet,
+};
 use greenroom_core::{Address, IdempotencyRecord, MessageId};
 
 /// What becomes of one row of a mailbox.
@@ -25,8 +27,15 @@ pub(super) enum MailRow<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Remembered<'a> {
     pub(super) record: &'a IdempotencyRecord,
-    /// Which of the actor's records in this batch, those counted that were replaced.
-    pub(super) position: u32,
+    /// Where it stands among the actor's records in this batch, those counted that were replaced.
+    pub(super) end: Extent,
+}
+
+/// So many records, and their bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Extent {
+    pub(super) count: u32,
+    pub(super) bytes: u64,
 }
 
 /// Changes by row. Rows of one actor are neighbours here as they are in the indexes.
@@ -34,13 +43,14 @@ pub(super) struct Remembered<'a> {
 pub(super) struct Changes<'a> {
     pub(super) purges: BTreeSet<&'a Address>,
     pub(super) state: BTreeMap<(&'a Address, &'a str), Option<&'a Bytes>>,
+    pub(super) state_sizes: BTreeMap<&'a Address, StateSize>,
     pub(super) reminders: BTreeMap<(&'a Address, &'a str), Option<&'a Reminder>>,
     pub(super) mail: BTreeMap<(&'a Address, MailKey), MailRow<'a>>,
     pub(super) dead_letters: BTreeMap<MessageId, &'a DeadLetter>,
     pub(super) idempotency: BTreeMap<(&'a Address, &'a str), Remembered<'a>>,
-    /// How many of an actor's records stay.
-    pub(super) newest_idempotency: BTreeMap<&'a Address, u32>,
-    idempotency_positions: BTreeMap<&'a Address, u32>,
+    /// How much of an actor's records stays.
+    pub(super) newest_idempotency: BTreeMap<&'a Address, Extent>,
+    idempotency_ends: BTreeMap<&'a Address, Extent>,
 }
 
 impl<'a> Changes<'a> {
@@ -60,6 +70,9 @@ impl<'a> Changes<'a> {
         }
         for (key, value) in &set.state {
             self.state.insert((address, key), value.as_ref());
+        }
+        if let Some(size) = set.state_size {
+            self.state_sizes.insert(address, size);
         }
         for (name, reminder) in &set.reminders {
             self.reminders.insert((address, name), reminder.as_ref());
@@ -90,22 +103,26 @@ impl<'a> Changes<'a> {
     fn purge(&mut self, address: &'a Address) {
         self.purges.insert(address);
         self.state.retain(|(owner, _), _| *owner != address);
+        self.state_sizes.remove(address);
         self.reminders.retain(|(owner, _), _| *owner != address);
         self.mail.retain(|(owner, _), _| *owner != address);
         self.idempotency.retain(|(owner, _), _| *owner != address);
         self.newest_idempotency.remove(address);
-        self.idempotency_positions.remove(address);
+        self.idempotency_ends.remove(address);
         self.dead_letters.retain(|_, letter| letter.to != *address);
     }
 
-    fn remember(&mut self, address: &'a Address, Remember { record, newest }: &'a Remember) {
-        let position = self.idempotency_positions.entry(address).or_insert(0);
-        *position += 1;
-        let remembered = Remembered { record, position: *position };
-        self.idempotency.insert((address, record.key.as_str()), remembered);
+    fn remember(&mut self, address: &'a Address, remember: &'a Remember) {
+        let Remember { record, newest, newer_bytes_max } = remember;
+        let bytes = record.bytes();
+        let end = self.idempotency_ends.entry(address).or_default();
+        *end = Extent { count: end.count + 1, bytes: end.bytes + bytes };
+        self.idempotency.insert((address, record.key.as_str()), Remembered { record, end: *end });
         // What this record leaves of those before it is what they had left, and itself.
-        let stay = self.newest_idempotency.entry(address).or_insert(*newest);
-        *stay = stay.saturating_add(1).min(*newest);
+        let bound = Extent { count: *newest, bytes: *newer_bytes_max };
+        let stay = self.newest_idempotency.entry(address).or_insert(bound);
+        stay.count = stay.count.saturating_add(1).min(bound.count);
+        stay.bytes = stay.bytes.saturating_add(bytes).min(bound.bytes);
     }
 
     fn remove_mail(&mut self, address: &'a Address, key: MailKey) {

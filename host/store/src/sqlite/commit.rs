@@ -1,15 +1,17 @@
 //! A batch of write sets as the statements of one transaction.
 
+use std::collections::BTreeSet;
+
 use greenroom_core::idempotency::Answer;
 use greenroom_core::store::{DeadLetter, MailKey, Reminder, StoredMessage, WriteSet};
 use greenroom_core::{Address, IdempotencyRecord, Message, Origin, Timestamp};
 
-use super::changes::{Changes, MailRow, Remembered};
+use super::changes::{Changes, Extent, MailRow, Remembered};
 use super::checksum::Checksum;
 use super::statement::{ROWS_MAX, Shape, Transaction, Value};
 
 /// Tables that hold something of an actor; a purge empties all of them.
-pub(super) const PURGE: [Shape; 5] = [
+pub(super) const PURGE: [Shape; 6] = [
     Shape { before: "DELETE FROM state WHERE (actor_type, actor_id) IN (VALUES ", columns: 2, after: ")" },
     Shape { before: "DELETE FROM mailbox WHERE (actor_type, actor_id) IN (VALUES ", columns: 2, after: ")" },
     Shape { before: "DELETE FROM reminder WHERE (actor_type, actor_id) IN (VALUES ", columns: 2, after: ")" },
@@ -20,6 +22,11 @@ pub(super) const PURGE: [Shape; 5] = [
     },
     Shape {
         before: "DELETE FROM dead_letter WHERE (actor_type, actor_id) IN (VALUES ",
+        columns: 2,
+        after: ")",
+    },
+    Shape {
+        before: "DELETE FROM state_size WHERE (actor_type, actor_id) IN (VALUES ",
         columns: 2,
         after: ")",
     },
@@ -36,6 +43,12 @@ pub(super) const DELETE_STATE: Shape = Shape {
     before: "DELETE FROM state WHERE (actor_type, actor_id, key) IN (VALUES ",
     columns: 3,
     after: ")",
+};
+
+pub(super) const PUT_STATE_SIZE: Shape = Shape {
+    before: "INSERT INTO state_size (actor_type, actor_id, keys, bytes) SELECT * FROM (VALUES ",
+    columns: 4,
+    after: ") WHERE column1 IS NOT NULL ON CONFLICT DO UPDATE SET keys = excluded.keys, bytes = excluded.bytes",
 };
 
 pub(super) const PUT_REMINDER: Shape = Shape {
@@ -83,35 +96,48 @@ pub(super) const PUT_DEAD_LETTER: Shape = Shape {
 pub(super) const DELETE_DEAD_LETTER: Shape =
     Shape { before: "DELETE FROM dead_letter WHERE message_id IN (VALUES ", columns: 1, after: ")" };
 
-/// Numbers go on after the actor's greatest; `column4` counts from there.
+/// Numbers and bytes go on after the actor's greatest; `column4` and `column15` count from there.
 pub(super) const PUT_IDEMPOTENCY: Shape = Shape {
     before: "INSERT OR REPLACE INTO idempotency (actor_type, actor_id, key, number, request_digest, at, \
-             message_id, content_type, body, error_source, error_code, error_detail, error_data, checksum) \
-             SELECT column1, column2, column3, column4 + coalesce((SELECT max(number) FROM idempotency \
-             WHERE actor_type = column1 AND actor_id = column2), 0), column5, column6, column7, column8, \
-             column9, column10, column11, column12, column13, column14 FROM (VALUES ",
-    columns: 14,
+             message_id, content_type, body, error_source, error_code, error_detail, error_data, checksum, \
+             running_bytes) SELECT column1, column2, column3, column4 + coalesce((SELECT max(number) FROM \
+             idempotency WHERE actor_type = column1 AND actor_id = column2), 0), column5, column6, column7, \
+             column8, column9, column10, column11, column12, column13, column14, \
+             column15 + coalesce((SELECT max(running_bytes) FROM idempotency WHERE actor_type = column1 \
+             AND actor_id = column2), 0) FROM (VALUES ",
+    columns: 15,
     after: ") WHERE column1 IS NOT NULL",
 };
 
-/// Keeps so many of an actor's records as `column3` says: those with the greatest numbers.
+/// Keeps so many of an actor's records as `column3` says, those with the greatest numbers, and of them those after
+/// which less than `column4` bytes come.
 pub(super) const TRIM_IDEMPOTENCY: Shape = Shape {
     before: "DELETE FROM idempotency WHERE rowid IN (SELECT kept.rowid FROM (VALUES ",
-    columns: 3,
+    columns: 4,
     after: ") CROSS JOIN idempotency AS kept WHERE kept.actor_type = column1 AND kept.actor_id = column2 \
-            AND kept.number <= (SELECT max(number) FROM idempotency WHERE actor_type = column1 \
-            AND actor_id = column2) - column3)",
+            AND kept.number <= max((SELECT max(number) FROM idempotency WHERE actor_type = column1 \
+            AND actor_id = column2) - column3, coalesce((SELECT number FROM idempotency \
+            WHERE actor_type = column1 AND actor_id = column2 AND running_bytes <= (SELECT max(running_bytes) \
+            FROM idempotency WHERE actor_type = column1 AND actor_id = column2) - column4 \
+            ORDER BY running_bytes DESC, number DESC LIMIT 1), 0)))",
 };
 
-/// The transaction that `batch` comes to.
-pub(super) fn transaction(batch: &[WriteSet]) -> Transaction {
+/// Hides what an actor has, for it to be removed in parts.
+pub(super) const PUT_PURGE: Shape = Shape {
+    before: "INSERT OR IGNORE INTO purge (actor_type, actor_id) SELECT * FROM (VALUES ",
+    columns: 2,
+    after: ") WHERE column1 IS NOT NULL",
+};
+
+/// The transaction that `batch` comes to. What `large` actors have is not removed but hidden.
+pub(super) fn transaction(batch: &[WriteSet], large: &BTreeSet<Address>) -> Transaction {
     let changes = Changes::of(batch);
     let mut transaction = Transaction::default();
-    if !changes.purges.is_empty() {
-        for shape in &PURGE {
-            transaction.push(shape, changes.purges.iter().map(|address| actor(address)));
-        }
+    let small = || changes.purges.iter().filter(|address| !large.contains(**address));
+    for shape in &PURGE {
+        transaction.push(shape, small().map(|address| actor(address)));
     }
+    transaction.push(&PUT_PURGE, large.iter().map(actor));
 
     let state = || changes.state.iter();
     transaction.push(
@@ -121,6 +147,14 @@ pub(super) fn transaction(batch: &[WriteSet]) -> Transaction {
     transaction.push(
         &PUT_STATE,
         state().filter_map(|((address, key), value)| value.map(|value| state_row(address, key, value))),
+    );
+
+    transaction.push(
+        &PUT_STATE_SIZE,
+        changes.state_sizes.iter().map(|(address, size)| {
+            let [actor_type, id] = actor(address);
+            [actor_type, id, bits(size.keys).into(), bits(size.bytes).into()]
+        }),
     );
 
     let reminders = || changes.reminders.iter();
@@ -142,26 +176,29 @@ pub(super) fn transaction(batch: &[WriteSet]) -> Transaction {
 fn idempotency(transaction: &mut Transaction, changes: &Changes<'_>) {
     let mut rows: Vec<(&Address, &Remembered<'_>)> =
         changes.idempotency.iter().map(|((address, _), remembered)| (*address, remembered)).collect();
-    rows.sort_unstable_by_key(|(address, remembered)| (*address, remembered.position));
-    let mut last: Option<(&Address, u32)> = None;
+    rows.sort_unstable_by_key(|(address, remembered)| (*address, remembered.end.count));
+    let mut last: Option<(&Address, Extent)> = None;
     for statement in rows.chunks(ROWS_MAX) {
         // Each statement finds what those before it have put there.
         let counted =
-            |address| last.filter(|(owner, _)| *owner == address).map_or(0, |(_, position)| position);
+            |address| last.filter(|(owner, _)| *owner == address).map_or(Extent::default(), |(_, end)| end);
         transaction.push(
             &PUT_IDEMPOTENCY,
-            statement.iter().map(|(address, remembered)| {
-                idempotency_row(address, remembered.record, remembered.position - counted(*address))
+            statement.iter().map(|(address, Remembered { record, end })| {
+                let before = counted(*address);
+                let end = Extent { count: end.count - before.count, bytes: end.bytes - before.bytes };
+                idempotency_row(address, record, end)
             }),
         );
-        last = statement.last().map(|(address, remembered)| (*address, remembered.position));
+        last = statement.last().map(|(address, remembered)| (*address, remembered.end));
     }
     let newest = changes.newest_idempotency.iter();
     transaction.push(
         &TRIM_IDEMPOTENCY,
         newest.map(|(address, newest)| {
             let [actor_type, id] = actor(address);
-            [actor_type, id, Value::Integer(i64::from(*newest))]
+            let bytes = i64::try_from(newest.bytes).unwrap_or(i64::MAX);
+            [actor_type, id, i64::from(newest.count).into(), bytes.into()]
         }),
     );
 }
@@ -299,7 +336,7 @@ fn dead_letter_row(letter: &DeadLetter) -> impl Iterator<Item = Value> {
 fn idempotency_row(
     address: &Address,
     record: &IdempotencyRecord,
-    number: u32,
+    end: Extent,
 ) -> impl Iterator<Item = Value> {
     let (message_id, payload, error) = match &record.answer {
         Answer::Accepted(id) => (Some(id), None, None),
@@ -307,7 +344,7 @@ fn idempotency_row(
         Answer::Refused(error) => (None, None, Some(error)),
     };
     keyed(address, record.key.as_str()).into_iter().chain([
-        i64::from(number).into(),
+        i64::from(end.count).into(),
         record.request_digest.as_bytes()[..].into(),
         moment(record.at),
         message_id.map(|id| &id.as_bytes()[..]).into(),
@@ -318,5 +355,6 @@ fn idempotency_row(
         error.map(|error| error.detail.as_str()).into(),
         error.and_then(|error| error.data.as_deref()).into(),
         Checksum::of_idempotency(address, record).into(),
+        bits(end.bytes).into(),
     ])
 }

@@ -4,12 +4,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::open::SqliteOptions;
 
-const PAGE_BYTES: u64 = 4_096;
+pub(super) const PAGE_BYTES: u64 = 4_096;
 /// Statements kept prepared. A commit's texts differ only in how many rows they take.
 const WRITER_STATEMENTS: usize = 512;
 const READER_STATEMENTS: usize = 64;
@@ -37,6 +39,8 @@ fn base(file: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
 pub(super) async fn writer(file: &Path, options: &SqliteOptions) -> sqlx::Result<SqliteConnection> {
     let connect = base(file, options.busy_timeout)
         .page_size(PAGE_BYTES as u32)
+        // Of use to a database that is made now; `room` gives back what is free.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))

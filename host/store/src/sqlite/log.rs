@@ -16,11 +16,13 @@ use std::time::Duration;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
+use super::connect::PAGE_BYTES;
 use super::open::{LOG_FILE, SqliteOptions};
 
 /// Pages in the log before they are moved into the database: 16 MiB, so that pages written again and again are
 /// moved once, and a restart still reads the log in a moment.
 const CHECKPOINT_PAGES: u64 = 4_096;
+const CHECKPOINT_BYTES: u64 = CHECKPOINT_PAGES * PAGE_BYTES;
 /// Writes between two looks at the log.
 const WRITES_BETWEEN_LOOKS: u64 = 16;
 /// How long turns wait for readers.
@@ -33,6 +35,8 @@ pub(super) struct LogKeeper {
     /// At which size it is to be begun anew.
     next: u64,
     writes: u64,
+    /// What those writes have carried: a few large ones fill the log as many small ones do.
+    bytes: u64,
     /// At how many writes the log is moved into the database: as many as make it that long, by those before.
     move_at: u64,
     busy_timeout: Duration,
@@ -46,23 +50,29 @@ impl LogKeeper {
             bytes_max: options.log_bytes_max,
             next: options.log_bytes_max,
             writes: 0,
+            bytes: 0,
             move_at: WRITES_BETWEEN_LOOKS,
             busy_timeout: options.busy_timeout,
         }
     }
 
-    /// Looks at the log after a write, which is durable whatever comes of this.
+    /// Looks at the log after a write that carried so many bytes, which is durable whatever comes of this.
     ///
     /// # Errors
     /// The log could not be moved into the database. What of it was moved before may be lost with the power, while
     /// SQLite believes that it is there, so nothing more may be written: the next start moves all of it.
-    pub(super) async fn after_write(&mut self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    pub(super) async fn after_write(
+        &mut self,
+        bytes: u64,
+        connection: &mut SqliteConnection,
+    ) -> sqlx::Result<()> {
         self.writes += 1;
-        if self.writes >= self.move_at {
+        self.bytes += bytes;
+        if self.writes >= self.move_at || self.bytes >= CHECKPOINT_BYTES {
             let pages = move_log(connection).await?;
             self.move_at =
                 (self.writes * CHECKPOINT_PAGES / pages.max(1)).clamp(WRITES_BETWEEN_LOOKS, CHECKPOINT_PAGES);
-            self.writes = 0;
+            (self.writes, self.bytes) = (0, 0);
         }
         if self.writes.is_multiple_of(WRITES_BETWEEN_LOOKS) { self.bound(connection).await } else { Ok(()) }
     }

@@ -18,11 +18,13 @@ mod inspect;
 mod lock;
 mod log;
 mod open;
+mod purge;
 mod query;
 mod readers;
 mod records;
 mod restore;
 mod retries;
+mod room;
 mod rows;
 mod statement;
 mod types;
@@ -33,13 +35,16 @@ mod plan_tests;
 #[cfg(test)]
 mod read_tests;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use greenroom_core::store::{
-    ActorTypeRecord, Backup, DeadLetter, DeadLetterSummary, Due, Mail, MailKey, Store, StoreResult,
+    ActorTypeRecord, Backup, DeadLetter, DeadLetterSummary, Due, Mail, MailKey, Room, Store, StoreResult,
     StoredActor, StoredSummary, Undeployed, WriteSet,
 };
 use greenroom_core::{
@@ -53,6 +58,7 @@ use backup::Source;
 use failure::Health;
 use log::LogKeeper;
 pub use open::{OpenError, SqliteOptions};
+use purge::{Purge, Purges};
 use readers::Readers;
 pub use restore::{RestoreError, restore};
 use statement::Value;
@@ -64,6 +70,10 @@ pub struct SqliteStore {
     health: Arc<Health>,
     readers: Readers,
     writer: Writer,
+    purges: Arc<Purges>,
+    file: PathBuf,
+    /// Of the file, when it was last looked at.
+    free_bytes: Arc<AtomicU64>,
 }
 
 impl SqliteStore {
@@ -73,7 +83,9 @@ impl SqliteStore {
     /// [`OpenError`] when another host has the directory, or the database is not one that this
     /// build can keep safe. Nothing was changed then.
     pub async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Self, OpenError> {
-        let opened = open::open(data_dir, options).await?;
+        let mut opened = open::open(data_dir, options).await?;
+        let purges = Purges::read(&mut opened.writer).await;
+        let failed = |error| OpenError::from_sqlite(&data_dir.join(open::DATABASE_FILE), &error);
         let health = Arc::new(Health::default());
         Ok(SqliteStore {
             database: Source::new(data_dir, options),
@@ -85,6 +97,9 @@ impl SqliteStore {
                 Arc::clone(&health),
             ),
             health,
+            purges: Arc::new(purges.map_err(failed)?),
+            file: data_dir.join(open::DATABASE_FILE),
+            free_bytes: Arc::default(),
         })
     }
 
@@ -112,11 +127,23 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn commit(&self, batch: &[WriteSet]) -> StoreResult<()> {
-        let transaction = commit::transaction(batch);
+        let large =
+            if batch.iter().any(|set| set.purge) { self.large_purges(batch).await? } else { BTreeSet::new() };
+        let transaction = commit::transaction(batch, &large);
         if transaction.is_empty() {
             return self.health.check();
         }
-        self.write(move |connection| Box::pin(transaction.run(connection))).await
+        let purges = Arc::clone(&self.purges);
+        self.write_bytes(transaction.bytes(), move |connection| {
+            Box::pin(async move {
+                transaction.run(connection).await?;
+                for address in large {
+                    purges.begin(Purge::Actor(address));
+                }
+                Ok(())
+            })
+        })
+        .await
     }
 
     async fn load(&self, address: &Address, state_bytes_max: u64) -> StoreResult<StoredActor> {
@@ -135,6 +162,15 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> StoreResult<Vec<String>> {
         self.list_state(address, prefix, after, limit).await
+    }
+
+    async fn state_value_sizes(
+        &self,
+        address: &Address,
+        from: &str,
+        limit: usize,
+    ) -> StoreResult<Vec<(String, u64)>> {
+        self.list_value_sizes(address, from, limit).await
     }
 
     async fn mail(
@@ -256,6 +292,27 @@ impl Store for SqliteStore {
 
     async fn undeploy(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed> {
         self.remove_type(actor_type, purge).await
+    }
+
+    fn is_purging_type(&self, actor_type: &ActorType) -> bool {
+        self.purges.has_type(actor_type)
+    }
+
+    fn is_purging_actor(&self, address: &Address) -> bool {
+        self.purges.has_actor(address)
+    }
+
+    async fn remove_purged(&self) -> StoreResult<bool> {
+        self.remove_part_of_purged().await
+    }
+
+    async fn give_back(&self) -> StoreResult<bool> {
+        self.give_back_room().await
+    }
+
+    fn room(&self) -> Room {
+        let bytes = fs::metadata(&self.file).map_or(0, |metadata| metadata.len());
+        Room { bytes, free_bytes: self.free_bytes.load(Ordering::Relaxed) }
     }
 
     async fn backup(&self) -> StoreResult<Box<dyn Backup>> {

@@ -25,9 +25,10 @@ pub struct SqliteOptions {
     pub readers: usize,
     /// How long to wait for a lock that another process holds on the database.
     pub busy_timeout: Duration,
-    /// A database of at most so many bytes is checked whole when it is opened. The check reads the
-    /// file from end to end, about a second for this default on an ordinary disk; a larger database
-    /// is checked as it is used, which finds damage later but then stops the store just the same.
+    /// A database of at most so many bytes is checked whole when it is opened, unless the host before has ended by
+    /// itself and nobody has touched the file since. The check reads the file from end to end, about a second for
+    /// this default on an ordinary disk; a larger database is checked as it is used, which finds damage later but
+    /// then stops the store just the same.
     pub checked_bytes_max: u64,
     /// The database grows no larger than this; a change that needs more room is refused.
     pub database_bytes_max: u64,
@@ -185,7 +186,8 @@ pub(super) async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Ope
         make_file(data_dir, &file)?;
     } else {
         check_log(data_dir, &lock)?;
-        inspect::inspect(&file, options, size <= options.checked_bytes_max).await?;
+        let checked = size <= options.checked_bytes_max && !lock.is_database_as_it_was_left();
+        inspect::inspect(&file, options, checked).await?;
     }
 
     let failed = |error: sqlx::Error| OpenError::from_sqlite(&file, &error);

@@ -39,6 +39,7 @@ async fn statements_search_and_do_not_scan() {
         query::SUMMARY,
         query::STATE_VALUE,
         query::STATE_KEYS,
+        query::STATE_VALUE_SIZES,
         query::MAIL,
         query::ONE_MESSAGE,
         query::ACTORS,
@@ -59,6 +60,15 @@ async fn statements_search_and_do_not_scan() {
         assert_searches(text, &plan);
     }
 
+    for table in query::PURGE_ACTOR.iter().chain(&query::PURGE_TYPE) {
+        for text in [table.remove, table.is_left] {
+            let plan = plan(&mut connection, text).await;
+            assert_searches(text, &plan);
+        }
+    }
+    let plan_of_extent = plan(&mut connection, query::EXTENT).await;
+    assert_searches(query::EXTENT, &plan_of_extent);
+
     let page = plan(&mut connection, query::MAIL).await;
     assert!(page.contains("actor_id=? AND (due_at,message_id)>(?,?)"), "{page}");
 
@@ -74,8 +84,9 @@ async fn statements_search_and_do_not_scan() {
         (&commit::PURGE[0], "INDEX sqlite_autoindex_state_1 (actor_type=? AND actor_id=?)"),
         (&commit::PURGE[1], "INDEX sqlite_autoindex_mailbox_1 (actor_type=? AND actor_id=?)"),
         (&commit::PURGE[2], "INDEX reminder_actor (actor_type=? AND actor_id=?)"),
-        (&commit::PURGE[3], "INDEX idempotency_number (actor_type=? AND actor_id=?)"),
+        (&commit::PURGE[3], "INDEX idempotency_bytes (actor_type=? AND actor_id=?)"),
         (&commit::PURGE[4], "INDEX dead_letter_actor (actor_type=? AND actor_id=?)"),
+        (&commit::PURGE[5], "INDEX sqlite_autoindex_state_size_1 (actor_type=? AND actor_id=?)"),
     ] {
         for rows in [1, 64] {
             let text = shape.text(rows);

@@ -4,16 +4,20 @@
 
 use super::rows::{mail_columns, reminder_columns};
 
-/// What an activation starts from: part 0 is one row with the bytes of all state, part 1 the state
-/// if that is at most `?3`, part 2 the reminders. Each column of each row is copied on its way, so
-/// the many rows of state must not be as wide as a reminder's.
+/// What an activation starts from: part 0 is one row that says whether the size of its state is kept, how many keys
+/// and bytes that is; part 1 the state if that is at most `?3` bytes, part 2 the reminders. Only a size that is not
+/// kept is counted, and the keys only where they don't come. Each column of each row is copied on its way, so the many rows of state must not be as wide as a
+/// reminder's.
 pub(super) const LOAD: &str = concat!(
-    "WITH size (bytes) AS MATERIALIZED (SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0) \
-     FROM state WHERE actor_type = ?1 AND actor_id = ?2) \
-     SELECT 0, bytes, NULL, NULL, NULL, NULL FROM size \
+    "WITH size (is_kept, keys, bytes) AS MATERIALIZED (SELECT kept.keys IS NOT NULL, kept.keys, \
+     coalesce(kept.bytes, (SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0) \
+       FROM state WHERE actor_type = ?1 AND actor_id = ?2)) \
+     FROM (SELECT 1) LEFT JOIN state_size AS kept ON kept.actor_type = ?1 AND kept.actor_id = ?2) \
+     SELECT 0, is_kept, coalesce(keys, iif(bytes > ?3, \
+       (SELECT count(*) FROM state WHERE actor_type = ?1 AND actor_id = ?2), 0)), bytes, NULL, NULL FROM size \
      UNION ALL \
-     SELECT 1, key, value, checksum, NULL, NULL FROM state \
-     WHERE actor_type = ?1 AND actor_id = ?2 AND (SELECT bytes FROM size) <= ?3 \
+     SELECT 1, key, value, checksum, NULL, NULL FROM size CROSS JOIN state \
+     WHERE size.bytes <= ?3 AND actor_type = ?1 AND actor_id = ?2 \
      UNION ALL \
      SELECT 2, ",
     reminder_columns!(),
@@ -22,9 +26,15 @@ pub(super) const LOAD: &str = concat!(
 
 /// Sizes and reminders: part 0 is one row of sizes, part 2 the reminders.
 pub(super) const SUMMARY: &str = concat!(
-    "SELECT 0, count(*), coalesce(sum(octet_length(key) + octet_length(value)), 0), \
-     (SELECT count(*) FROM mailbox WHERE actor_type = ?1 AND actor_id = ?2), NULL, NULL \
-     FROM state WHERE actor_type = ?1 AND actor_id = ?2 \
+    "SELECT 0, coalesce(kept.keys, (SELECT count(*) FROM state WHERE actor_type = ?1 AND actor_id = ?2)), \
+     coalesce(kept.bytes, (SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0) \
+       FROM state WHERE actor_type = ?1 AND actor_id = ?2)), \
+     (SELECT count(*) FROM mailbox WHERE actor_type = ?1 AND actor_id = ?2), \
+     (SELECT count(*) FROM idempotency WHERE actor_type = ?1 AND actor_id = ?2), \
+     (SELECT coalesce(sum(octet_length(key) + coalesce(octet_length(content_type) + octet_length(body), 0) + \
+       coalesce(octet_length(error_detail), 0) + coalesce(octet_length(error_data), 0)), 0) \
+       FROM idempotency WHERE actor_type = ?1 AND actor_id = ?2) \
+     FROM (SELECT 1) LEFT JOIN state_size AS kept ON kept.actor_type = ?1 AND kept.actor_id = ?2 \
      UNION ALL \
      SELECT 2, ",
     reminder_columns!(),
@@ -37,6 +47,10 @@ pub(super) const STATE_VALUE: &str =
 /// Keys from `?3` on and before `?4`.
 pub(super) const STATE_KEYS: &str = "SELECT key FROM state WHERE actor_type = ?1 AND actor_id = ?2 \
      AND key >= ?3 AND key < ?4 ORDER BY key LIMIT ?5";
+
+/// Keys from `?3` on, and how long their values are. Those are not read.
+pub(super) const STATE_VALUE_SIZES: &str = "SELECT key, octet_length(value) FROM state \
+     WHERE actor_type = ?1 AND actor_id = ?2 AND key >= ?3 ORDER BY key LIMIT ?4";
 
 /// Messages after `(?4, ?5)` that are due at `?3` or tried before, at most `?6`. Bodies of more than `?7` bytes are
 /// left out, and not read.
@@ -61,7 +75,9 @@ pub(super) const ACTORS: &str = "WITH RECURSIVE actor (id) AS ( \
        UNION ALL \
        SELECT min(actor_id) FROM mailbox WHERE actor_type = ?1 AND actor_id >= ?2 AND actor_id < ?3 \
        UNION ALL \
-       SELECT min(actor_id) FROM reminder WHERE actor_type = ?1 AND actor_id >= ?2 AND actor_id < ?3) \
+       SELECT min(actor_id) FROM reminder WHERE actor_type = ?1 AND actor_id >= ?2 AND actor_id < ?3 \
+       UNION ALL \
+       SELECT min(actor_id) FROM idempotency WHERE actor_type = ?1 AND actor_id >= ?2 AND actor_id < ?3) \
      UNION ALL \
      SELECT (SELECT min(id) FROM ( \
        SELECT min(actor_id) AS id FROM state \
@@ -71,6 +87,9 @@ pub(super) const ACTORS: &str = "WITH RECURSIVE actor (id) AS ( \
        WHERE actor_type = ?1 AND actor_id > actor.id AND actor_id < ?3 \
        UNION ALL \
        SELECT min(actor_id) FROM reminder \
+       WHERE actor_type = ?1 AND actor_id > actor.id AND actor_id < ?3 \
+       UNION ALL \
+       SELECT min(actor_id) FROM idempotency \
        WHERE actor_type = ?1 AND actor_id > actor.id AND actor_id < ?3)) \
      FROM actor WHERE actor.id IS NOT NULL) \
      SELECT id FROM actor WHERE id IS NOT NULL LIMIT ?4";
@@ -118,6 +137,79 @@ pub(super) const BOUND_REMINDER_RETRIES: &str = "UPDATE reminder SET wake_at = m
      WHERE rowid IN (SELECT rowid FROM reminder \
      WHERE actor_type = ?1 AND attempt > 1 AND wake_at > ?2 AND wake_at > due_at LIMIT ?3)";
 
+pub(super) const END_PURGE: &str = "DELETE FROM purge WHERE actor_type = ?1 AND actor_id = ?2";
+
+/// How a table is emptied of what was purged.
+pub(super) struct Emptied {
+    /// Removes rows of the actor `?2` of the type `?1`, or of all actors of that type: `?3` at most, and no more after
+    /// those that have `?4` bytes together. Bodies are not read to be counted.
+    pub(super) remove: &'static str,
+    /// Whether such rows are left.
+    pub(super) is_left: &'static str,
+}
+
+macro_rules! emptied {
+    ($table:literal, $bytes:literal, $whose:literal) => {
+        Emptied {
+            remove: concat!(
+                "DELETE FROM ",
+                $table,
+                " WHERE rowid IN (SELECT place FROM (SELECT place, bytes, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) \
+                 AS total FROM (SELECT rowid AS place, coalesce(octet_length(",
+                $bytes,
+                "), 0) AS bytes FROM ",
+                $table,
+                " WHERE ",
+                $whose,
+                " LIMIT ?3)) WHERE total - bytes < ?4)"
+            ),
+            is_left: concat!("SELECT EXISTS (SELECT 1 FROM ", $table, " WHERE ", $whose, ")"),
+        }
+    };
+}
+
+macro_rules! all_emptied {
+    ($whose:literal) => {
+        [
+            emptied!("dead_letter", "body", $whose),
+            emptied!("mailbox", "body", $whose),
+            emptied!("reminder", "body", $whose),
+            emptied!("idempotency", "body", $whose),
+            emptied!("state", "value", $whose),
+            emptied!("state_size", "NULL", $whose),
+        ]
+    };
+}
+
+/// Every table of what actors have, for one actor.
+pub(super) const PURGE_ACTOR: [Emptied; 6] = all_emptied!("actor_type = ?1 AND actor_id = ?2");
+
+/// The same for all actors of a type.
+pub(super) const PURGE_TYPE: [Emptied; 6] = all_emptied!("actor_type = ?1 AND ?2 = ''");
+
+/// How many rows the actor `?2` of the type `?1` has, and how many bytes in bodies and values; of each table no more
+/// than `?3` rows and one are looked at.
+pub(super) const EXTENT: &str = "SELECT count(*), coalesce(sum(bytes), 0) FROM ( \
+     SELECT * FROM (SELECT octet_length(body) AS bytes FROM dead_letter \
+       WHERE actor_type = ?1 AND actor_id = ?2 LIMIT ?3 + 1) \
+     UNION ALL SELECT * FROM (SELECT octet_length(body) FROM mailbox \
+       WHERE actor_type = ?1 AND actor_id = ?2 LIMIT ?3 + 1) \
+     UNION ALL SELECT * FROM (SELECT octet_length(body) FROM reminder \
+       WHERE actor_type = ?1 AND actor_id = ?2 LIMIT ?3 + 1) \
+     UNION ALL SELECT * FROM (SELECT octet_length(body) FROM idempotency \
+       WHERE actor_type = ?1 AND actor_id = ?2 LIMIT ?3 + 1) \
+     UNION ALL SELECT * FROM (SELECT octet_length(value) FROM state \
+       WHERE actor_type = ?1 AND actor_id = ?2 LIMIT ?3 + 1))";
+
+/// Notes that there may be components that no version has any more.
+pub(super) const PURGE_COMPONENTS: &str =
+    "INSERT OR IGNORE INTO purge (actor_type, actor_id) VALUES ('', '')";
+
+/// One of the components that no version has any more.
+pub(super) const REMOVE_ONE_COMPONENT: &str = "DELETE FROM component WHERE rowid IN \
+     (SELECT rowid FROM component WHERE NOT EXISTS \
+     (SELECT 1 FROM component_version WHERE component_version.digest = component.digest) LIMIT 1)";
+
 pub(super) const ACTOR_TYPES: &str = "SELECT actor_type, active_version, previous_version, settings, number, digest, size_bytes, \
      imports, deployed_at FROM component_version JOIN actor_type ON name = actor_type \
      ORDER BY actor_type, number";
@@ -130,6 +222,14 @@ pub(super) const IDEMPOTENCY: &str = "SELECT request_digest, at, message_id, con
      error_source, error_code, error_detail, error_data, checksum FROM idempotency \
      WHERE actor_type = ?1 AND actor_id = ?2 AND key = ?3";
 
+/// Leaves out the letters of actors that were purged.
+macro_rules! not_purged {
+    () => {
+        " AND NOT EXISTS (SELECT 1 FROM purge WHERE purge.actor_type = dead_letter.actor_type \
+         AND purge.actor_id IN ('', dead_letter.actor_id))"
+    };
+}
+
 /// Columns of a line of the list of dead letters.
 macro_rules! dead_letter_line {
     () => {
@@ -140,21 +240,30 @@ macro_rules! dead_letter_line {
 
 /// Letters after `?1`; any id comes after an empty blob.
 pub(super) const DEAD_LETTERS: &str =
-    concat!(dead_letter_line!(), "WHERE message_id > ?1 ORDER BY message_id LIMIT ?2");
+    concat!(dead_letter_line!(), "WHERE message_id > ?1", not_purged!(), " ORDER BY message_id LIMIT ?2");
 
 /// Those to actors of the type `?3`.
-pub(super) const DEAD_LETTERS_OF_TYPE: &str =
-    concat!(dead_letter_line!(), "WHERE actor_type = ?3 AND message_id > ?1 ORDER BY message_id LIMIT ?2");
+pub(super) const DEAD_LETTERS_OF_TYPE: &str = concat!(
+    dead_letter_line!(),
+    "WHERE actor_type = ?3 AND message_id > ?1",
+    not_purged!(),
+    " ORDER BY message_id LIMIT ?2"
+);
 
-pub(super) const DEAD_LETTER: &str = "SELECT actor_type, actor_id, message_id, method, content_type, \
-     body, origin_kind, origin_type, origin_id, origin_name, attempt, died_at, error, checksum \
-     FROM dead_letter WHERE message_id = ?1";
+pub(super) const DEAD_LETTER: &str = concat!(
+    "SELECT actor_type, actor_id, message_id, method, content_type, body, origin_kind, origin_type, origin_id, \
+     origin_name, attempt, died_at, error, checksum FROM dead_letter WHERE message_id = ?1",
+    not_purged!()
+);
 
 pub(super) const COUNT_DEAD_LETTERS: &str =
     "SELECT count(*) FROM dead_letter WHERE actor_type = ?1 AND actor_id = ?2";
 
-pub(super) const REMOVE_DEAD_LETTER: &str = "DELETE FROM dead_letter WHERE message_id = ?1";
+pub(super) const REMOVE_DEAD_LETTER: &str =
+    concat!("DELETE FROM dead_letter WHERE message_id = ?1", not_purged!());
 
-/// The `?2` oldest records made at `?1` or before.
-pub(super) const FORGET_IDEMPOTENCY: &str = "DELETE FROM idempotency WHERE rowid IN \
-     (SELECT rowid FROM idempotency WHERE at <= ?1 ORDER BY at LIMIT ?2)";
+/// The `?2` oldest records made at `?1` or before, and no more after those that have `?3` bytes together.
+pub(super) const FORGET_IDEMPOTENCY: &str = "DELETE FROM idempotency WHERE rowid IN (SELECT place FROM \
+     (SELECT place, bytes, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) AS total FROM \
+       (SELECT rowid AS place, coalesce(octet_length(body), 0) AS bytes FROM idempotency \
+        WHERE at <= ?1 ORDER BY at LIMIT ?2)) WHERE total - bytes < ?3)";

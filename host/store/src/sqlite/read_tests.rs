@@ -82,6 +82,8 @@ async fn large_rows_are_not_read_to_be_passed_over_counted_or_measured() {
         (query::LOAD, actor(&[nothing]), 1),
         (query::SUMMARY, actor(&[]), 1),
         (query::STATE_KEYS, actor(&[no_text.clone(), no_id.clone(), limit.clone()]), 64),
+        (query::STATE_VALUE_SIZES, actor(&[no_text.clone(), limit.clone()]), 64),
+        (query::EXTENT, actor(std::slice::from_ref(&limit)), 1),
         (query::MAIL, actor(&page), 64),
         (query::ACTORS, vec!["task".into(), no_text.clone(), no_id.clone(), limit.clone()], 2),
         (query::DUE, vec![until(900), before_all.clone(), no_text.clone(), no_text, limit.clone()], 2),

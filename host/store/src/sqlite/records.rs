@@ -5,6 +5,7 @@ use greenroom_core::{ActorType, Address, IdempotencyKey, IdempotencyRecord, Mess
 use sqlx::sqlite::SqliteConnection;
 
 use super::commit::{DELETE_DEAD_LETTER, PUT_MAIL, mail_row};
+use super::purge::PART_BYTES;
 use super::rows::{self, Columns};
 use super::statement::{Transaction, Value};
 use super::{SqliteStore, query};
@@ -23,6 +24,9 @@ impl SqliteStore {
         address: &Address,
         key: &IdempotencyKey,
     ) -> StoreResult<Option<IdempotencyRecord>> {
+        if self.purges.hide(address) {
+            return Ok(None);
+        }
         let names = [address.actor_type.as_str().into(), address.id.as_str().into(), key.as_str().into()];
         let found = self.rows(query::IDEMPOTENCY, names).await?;
         self.decoded(|| {
@@ -37,6 +41,7 @@ impl SqliteStore {
                 let forgotten = sqlx::query(query::FORGET_IDEMPOTENCY)
                     .bind(until)
                     .bind(limit)
+                    .bind(PART_BYTES)
                     .execute(connection)
                     .await?;
                 Ok(forgotten.rows_affected() as usize)
@@ -68,6 +73,9 @@ impl SqliteStore {
     }
 
     pub(super) async fn dead_letters_of(&self, address: &Address) -> StoreResult<u64> {
+        if self.purges.hide(address) {
+            return Ok(0);
+        }
         let names = [address.actor_type.as_str().into(), address.id.as_str().into()];
         let found = self.rows(query::COUNT_DEAD_LETTERS, names).await?;
         self.decoded(|| found.first().map_or(Ok(0), |row| Columns::from(row, 0).count()))

@@ -19,6 +19,16 @@ pub(super) enum Value {
     Blob(Vec<u8>),
 }
 
+impl Value {
+    fn bytes(&self) -> u64 {
+        match self {
+            Value::Null | Value::Integer(_) => 0,
+            Value::Text(text) => text.len() as u64,
+            Value::Blob(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Value::Text(text.into())
@@ -104,6 +114,12 @@ impl Transaction {
             values.resize(rows * shape.columns, Value::Null);
             self.statements.push(Statement { shape, rows, values });
         }
+    }
+
+    /// How many bytes its values have.
+    pub(super) fn bytes(&self) -> u64 {
+        let values = self.statements.iter().flat_map(|statement| &statement.values);
+        values.map(Value::bytes).sum()
     }
 
     /// Whether there is nothing to do.

@@ -1,11 +1,14 @@
 //! Actor types: which versions there are, deploying one, going back to another, what is set for a
 //! type, and taking a type away.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use greenroom_core::store::{ActorTypeRecord, StoreResult, Undeployed, VersionRecord};
+use greenroom_core::store::{ActorTypeRecord, StoreError, StoreResult, Undeployed, VersionRecord};
 use greenroom_core::{ActorType, ComponentInfo, Digest, FailPoint, Timestamp, TypeSettings};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::purge::{Purge, Purges};
 use super::rows::{self, Columns};
 use super::statement::Value;
 use super::{SqliteStore, query};
@@ -14,27 +17,17 @@ use super::{SqliteStore, query};
 const IN_USE: &str = "SELECT EXISTS (SELECT 1 FROM state WHERE actor_type = ?1) \
      OR EXISTS (SELECT 1 FROM mailbox WHERE actor_type = ?1) \
      OR EXISTS (SELECT 1 FROM reminder WHERE actor_type = ?1) \
-     OR EXISTS (SELECT 1 FROM dead_letter WHERE actor_type = ?1)";
+     OR EXISTS (SELECT 1 FROM dead_letter WHERE actor_type = ?1) \
+     OR EXISTS (SELECT 1 FROM idempotency WHERE actor_type = ?1)";
 
-/// All that actors of a type have stored.
-const PURGE_TYPE: [&str; 4] = [
-    "DELETE FROM state WHERE actor_type = ?1",
-    "DELETE FROM mailbox WHERE actor_type = ?1",
-    "DELETE FROM reminder WHERE actor_type = ?1",
-    "DELETE FROM dead_letter WHERE actor_type = ?1",
-];
-
-/// The components that no version has any more.
-const REMOVE_UNUSED: &str = "DELETE FROM component WHERE NOT EXISTS \
-     (SELECT 1 FROM component_version WHERE component_version.digest = component.digest)";
-
-/// A type, its versions, the components that no version has any more, and what was kept for repeats of
-/// requests: another component under that name would not have given those answers.
-const REMOVE_TYPE: [&str; 4] = [
-    "DELETE FROM idempotency WHERE actor_type = ?1",
+/// A type and its versions. All that its actors have, and components that no version has any more, are removed in
+/// parts.
+const REMOVE_TYPE: [&str; 5] = [
     "DELETE FROM component_version WHERE actor_type = ?1",
     "DELETE FROM actor_type WHERE name = ?1",
-    REMOVE_UNUSED,
+    "DELETE FROM purge WHERE actor_type = ?1",
+    "INSERT INTO purge (actor_type, actor_id) VALUES (?1, '')",
+    query::PURGE_COMPONENTS,
 ];
 
 /// Versions but the latest `?2`, the active one and the one before it.
@@ -68,9 +61,15 @@ impl SqliteStore {
         versions_max: usize,
         now: Timestamp,
     ) -> StoreResult<ActorTypeRecord> {
+        if self.purges.has_type(actor_type) {
+            return Err(StoreError::Unavailable(format!(
+                "what {actor_type} had stored is still being removed"
+            )));
+        }
         let (actor_type, info, component) = (actor_type.clone(), info.clone(), component.to_vec());
-        self.write(move |connection| {
-            Box::pin(deploy(connection, actor_type, info, component, versions_max, now))
+        let purges = Arc::clone(&self.purges);
+        self.write_bytes(component.len() as u64, move |connection| {
+            Box::pin(deploy(connection, purges, actor_type, info, component, versions_max, now))
         })
         .await
     }
@@ -96,13 +95,24 @@ impl SqliteStore {
     }
 
     pub(super) async fn remove_type(&self, actor_type: &ActorType, purge: bool) -> StoreResult<Undeployed> {
-        let name = actor_type.as_str().to_owned();
-        self.write(move |connection| Box::pin(undeploy(connection, name, purge))).await
+        let (purges, actor_type) = (Arc::clone(&self.purges), actor_type.clone());
+        self.write(move |connection| {
+            Box::pin(async move {
+                let undeployed = undeploy(connection, actor_type.as_str(), purge).await?;
+                if undeployed == Undeployed::Removed {
+                    purges.begin(Purge::Type(actor_type));
+                    purges.begin(Purge::Components);
+                }
+                Ok(undeployed)
+            })
+        })
+        .await
     }
 }
 
 async fn deploy(
     connection: &mut SqliteConnection,
+    purges: Arc<Purges>,
     actor_type: ActorType,
     info: ComponentInfo,
     component: Vec<u8>,
@@ -142,12 +152,16 @@ async fn deploy(
         .bind(i64::try_from(versions_max).unwrap_or(i64::MAX))
         .execute(&mut *connection)
         .await?;
-    if removed.rows_affected() > 0 {
-        sqlx::query(REMOVE_UNUSED).execute(&mut *connection).await?;
+    let has_removed = removed.rows_affected() > 0;
+    if has_removed {
+        sqlx::query(query::PURGE_COMPONENTS).execute(&mut *connection).await?;
     }
     let record = record_of(connection, &actor_type).await?;
     FailPoint::UploadWritten.reach();
     sqlx::query("COMMIT").execute(connection).await?;
+    if has_removed {
+        purges.begin(Purge::Components);
+    }
     record.ok_or(sqlx::Error::RowNotFound)
 }
 
@@ -177,24 +191,23 @@ async fn record_of(
     Ok(records(&found)?.into_iter().find(|record| record.name == *actor_type))
 }
 
-async fn undeploy(connection: &mut SqliteConnection, name: String, purge: bool) -> sqlx::Result<Undeployed> {
+async fn undeploy(connection: &mut SqliteConnection, name: &str, purge: bool) -> sqlx::Result<Undeployed> {
     let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM actor_type WHERE name = ?1)")
-        .bind(&name)
+        .bind(name)
         .fetch_one(&mut *connection)
         .await?;
     if !known {
         return Ok(Undeployed::Unknown);
     }
     if !purge {
-        let in_use: bool = sqlx::query_scalar(IN_USE).bind(&name).fetch_one(&mut *connection).await?;
+        let in_use: bool = sqlx::query_scalar(IN_USE).bind(name).fetch_one(&mut *connection).await?;
         if in_use {
             return Ok(Undeployed::InUse);
         }
     }
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
-    let purged = if purge { &PURGE_TYPE[..] } else { &[] };
-    for text in purged.iter().chain(&REMOVE_TYPE) {
-        sqlx::query(*text).bind(&name).execute(&mut *connection).await?;
+    for text in REMOVE_TYPE {
+        sqlx::query(text).bind(name).execute(&mut *connection).await?;
     }
     FailPoint::UndeployWritten.reach();
     sqlx::query("COMMIT").execute(connection).await?;

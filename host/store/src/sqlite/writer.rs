@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::SqliteStore;
 use super::failure::{self, Health};
-use super::lock::DirectoryLock;
+use super::lock::{CLOCK_TICK, DirectoryLock};
 use super::log::{self, LogKeeper};
 
 /// Holds the writing connection.
@@ -81,6 +81,7 @@ impl Writer {
                 return tracing::warn!(%error, "the log was not moved into the database; the next start does it");
             }
         }
+        tokio::time::sleep(CLOCK_TICK).await;
         if let Err(error) = lock.log_is_not_needed() {
             return tracing::warn!(%error, "the lock file can't be written; the log stays");
         }
@@ -98,10 +99,19 @@ impl SqliteStore {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
+        self.write_bytes(0, work).await
+    }
+
+    /// The same for work that carries so many bytes into the log.
+    pub(super) async fn write_bytes<T, W>(&self, bytes: u64, work: W) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    {
         let shared = Arc::clone(&self.writer.shared);
         // In order: whoever waits first writes first, and who goes away before has written nothing.
         let open = Arc::clone(&shared.open).lock_owned().await;
-        let task = tokio::spawn(async move { shared.write(open, work).await });
+        let task = tokio::spawn(async move { shared.write(open, bytes, work).await });
         match task.await {
             Ok(outcome) => outcome,
             Err(ended) if ended.is_panic() => Err(self.health.failed("writing panicked".into())),
@@ -111,7 +121,12 @@ impl SqliteStore {
 }
 
 impl Shared {
-    async fn write<T, W>(&self, mut open: OwnedMutexGuard<Option<Open>>, work: W) -> StoreResult<T>
+    async fn write<T, W>(
+        &self,
+        mut open: OwnedMutexGuard<Option<Open>>,
+        bytes: u64,
+        work: W,
+    ) -> StoreResult<T>
     where
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
     {
@@ -121,7 +136,7 @@ impl Shared {
         };
         match work(connection).await {
             Ok(value) => {
-                if let Err(error) = log.after_write(connection).await {
+                if let Err(error) = log.after_write(bytes, connection).await {
                     self.health.log_was_not_moved(&error);
                 }
                 Ok(value)

@@ -128,15 +128,17 @@ fn idempotency() -> impl Strategy<Value = Remember> {
             .prop_map(|(code, data)| Answer::Refused(Error { data, ..Error::new(code, "detail") })),
         id().prop_map(Answer::Accepted),
     ];
-    (select(&IDEMPOTENCY_KEYS[..]), answer, moment(), 1..5_u32).prop_map(|(key, answer, at, newest)| {
-        let record = IdempotencyRecord {
-            key: IdempotencyKey::new(key).unwrap(),
-            request_digest: Digest::of(key.as_bytes()),
-            answer,
-            at,
-        };
-        Remember { record, newest }
-    })
+    (select(&IDEMPOTENCY_KEYS[..]), answer, moment(), 1..5_u32, 1..100_u64).prop_map(
+        |(key, answer, at, newest, newer_bytes_max)| {
+            let record = IdempotencyRecord {
+                key: IdempotencyKey::new(key).unwrap(),
+                request_digest: Digest::of(key.as_bytes()),
+                answer,
+                at,
+            };
+            Remember { record, newest, newer_bytes_max }
+        },
+    )
 }
 
 fn write_set() -> impl Strategy<Value = WriteSet> {
@@ -155,6 +157,7 @@ fn write_set() -> impl Strategy<Value = WriteSet> {
             address,
             purge,
             state,
+            state_size: None,
             reminders,
             sends,
             mail,
@@ -181,6 +184,7 @@ async fn assert_same(one: &impl Store, other: &impl Store) {
             same!(store => store.state_value(address, key));
             same!(store => store.state_keys(address, key, None, 100));
             same!(store => store.state_keys(address, "a", Some(key), 2));
+            same!(store => store.state_value_sizes(address, key, 3));
         }
         for now in MOMENTS.map(Timestamp::from_unix_ms) {
             same!(store => store.mail(address, now, None, 2));

@@ -49,7 +49,7 @@ async fn a_full_store_refuses_whole_batches_and_goes_on_when_there_is_room() {
 
     let store = open(directory.path()).await;
     store.commit(&batch).await.unwrap();
-    assert_eq!(store.summary(&task("large")).await.unwrap().state_bytes, (2 << 20) + 3);
+    assert_eq!(store.summary(&task("large")).await.unwrap().state_size.bytes, (2 << 20) + 3);
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn damage_met_while_running_stops_the_store() {
     store.close().await;
     let file = directory.path().join("greenroom.db");
     let mut pages = fs::read(&file).unwrap();
-    for page in pages.chunks_mut(4_096).skip(20) {
+    for page in pages.chunks_mut(4_096).skip(40) {
         page[..64].fill(0xEE);
     }
     fs::write(&file, pages).unwrap();
@@ -166,7 +166,7 @@ async fn a_log_that_something_reads_is_left_to_the_next_start() {
     other.close().await.unwrap();
     assert_log_is_needed(directory.path()).await;
     let store = open(directory.path()).await;
-    assert_eq!(store.summary(&task("b")).await.unwrap().state_keys, 1);
+    assert_eq!(store.summary(&task("b")).await.unwrap().state_size.keys, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +181,7 @@ async fn a_caller_that_goes_away_leaves_all_or_nothing() {
         store.commit(&[write("after", 1)]).await.unwrap();
         let mut kept = 0;
         for id in &ids {
-            kept += store.summary(&task(id)).await.unwrap().state_keys;
+            kept += store.summary(&task(id)).await.unwrap().state_size.keys;
         }
         assert!(kept == 0 || kept == 300, "{kept} of 300 in round {round}");
     }
@@ -232,7 +232,7 @@ async fn the_models_commits_fail_as_planned() {
     assert_eq!(store.commit(&[write("c", 1)]).await, Err(StoreError::Broken("planned".into())));
     assert_eq!(store.check().await, Err(StoreError::Broken("planned".into())));
     store.mend();
-    assert_eq!(store.summary(&task("c")).await.map(|summary| summary.state_keys), Ok(0));
+    assert_eq!(store.summary(&task("c")).await.map(|summary| summary.state_size.keys), Ok(0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -307,6 +307,19 @@ async fn readers_without_a_gap_do_not_let_the_log_grow_without_end() {
     }
     // Over 40 MB were written. Between two looks it may grow, and on a busy machine a reader be waited for in vain.
     assert!(largest < 8 * BOUND, "{largest} bytes");
+}
+
+#[tokio::test]
+async fn a_few_large_writes_are_moved_like_many_small_ones() {
+    const BYTES: usize = 8 << 20;
+    let directory = tempfile::tempdir().unwrap();
+    let store = open_with(directory.path(), SqliteOptions::default()).await;
+    let mut largest = 0;
+    for _ in 0..12 {
+        store.commit(&[write("a", BYTES)]).await.unwrap();
+        largest = largest.max(log_bytes(directory.path()));
+    }
+    assert!(largest < 5 * BYTES as u64, "{largest} bytes");
 }
 
 #[tokio::test]

@@ -30,4 +30,5 @@ mod equivalence;
 mod failures;
 mod mailbox;
 mod opening;
+mod purge;
 mod retries;

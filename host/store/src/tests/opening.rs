@@ -129,11 +129,11 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     change(directory.path(), row).await;
     let error = refused_untouched(directory.path()).await;
     assert!(matches!(error, OpenError::NewerSchema { found: 9001, .. }), "{error}");
-    assert!(error.to_string().contains("9001") && error.to_string().contains("up to 7;"), "{error}");
+    assert!(error.to_string().contains("9001") && error.to_string().contains("up to 8;"), "{error}");
 }
 
 /// A new database with the schema that this version had.
-async fn of_schema(version: i64, directory: &Path) -> SqliteConnection {
+pub(super) async fn of_schema(version: i64, directory: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(directory.join(DATABASE)).create_if_missing(true);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     let all: Migrator = sqlx::migrate!();
@@ -166,7 +166,7 @@ async fn what_an_earlier_schema_holds_is_kept() {
         assert_eq!(mail.len(), 1, "schema {}", newest.version);
         assert_eq!(mail[0].message.payload.body, "sent");
         store.commit(&[one_write("a")]).await.unwrap();
-        assert_eq!(store.load(&address, u64::MAX).await.unwrap().state_bytes, 503);
+        assert_eq!(store.load(&address, u64::MAX).await.unwrap().state_size.bytes, 503);
         store.close().await;
     }
 }
@@ -336,4 +336,23 @@ async fn a_directory_that_is_a_file_is_refused() {
     fs::write(&path, "").unwrap();
     let error = refusal(&path).await;
     assert!(matches!(error, OpenError::Directory { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_is_not_checked_again_that_is_as_it_was_left() {
+    let directory = tempfile::tempdir().unwrap();
+    filled(directory.path()).await;
+    let file = directory.path().join(DATABASE);
+    let left = fs::metadata(&file).unwrap().modified().unwrap();
+    let mut pages = fs::read(&file).unwrap();
+    for page in pages.chunks_mut(4_096).skip(80) {
+        page[..64].fill(0xEE);
+    }
+    fs::write(&file, pages).unwrap();
+    // As a disk changes what it keeps, without a new date.
+    fs::File::options().write(true).open(&file).unwrap().set_modified(left).unwrap();
+    SqliteStore::open(directory.path(), &SqliteOptions::default()).await.unwrap();
+    // It has not ended by itself.
+    let error = refusal(directory.path()).await;
+    assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
 }
