@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::activation::Activation;
 use crate::committer::{Committed, Committer};
+use crate::conversions::Conversions;
 use crate::idempotency::{Keyed, Requests};
 use crate::life::Life;
 use crate::lifecycle;
@@ -56,6 +57,7 @@ pub(crate) struct Dispatch {
     pub(crate) scheduler: Scheduler,
     pub(crate) residency: Residency,
     pub(crate) requests: Requests,
+    pub(crate) conversions: Conversions,
     pub(crate) draining: AtomicBool,
     pub(crate) broken: watch::Sender<Option<Error>>,
     /// One permit: whoever has it makes a backup.
@@ -95,6 +97,7 @@ impl Dispatch {
             committer,
             scheduler: Scheduler::new(),
             requests: Requests::default(),
+            conversions: Conversions::default(),
             draining: AtomicBool::new(false),
             broken: watch::Sender::new(None),
             backups: Arc::new(Semaphore::new(1)),

@@ -15,6 +15,7 @@ mod alarm;
 mod backup;
 mod changes;
 mod committer;
+mod conversions;
 mod dead_letters;
 mod delivery;
 mod dispatch;

@@ -17,6 +17,7 @@ use crate::guest::Guest;
 use crate::meter::Panicked;
 use crate::seats::Seat;
 use crate::traps::{host_panicked, trap_of};
+use crate::typed::answered::answered;
 use crate::typed::call::Call;
 use crate::typed::interface::Methods;
 use crate::wire::{AddressIn, MessageIn, PayloadWire};
@@ -170,7 +171,7 @@ impl Sandbox for Instance {
                 Ok(results)
             })
             .await?;
-        Ok(call.answer(&results, self.settings.limits.payload_bytes))
+        Ok(answered(call, results, self.settings.limits.payload_bytes).await)
     }
 
     async fn deactivate(&mut self, turn: Arc<dyn TurnHost>) -> Result<(), Trap> {
