@@ -60,6 +60,11 @@ pub trait Behavior: Send + Sync + 'static {
         Ok(Accepted::Message(message))
     }
 
+    /// Whether [`Behavior::accept`] converts the payload of that message, which takes time in proportion to it.
+    fn converts(&self, _message: &Message) -> bool {
+        false
+    }
+
     /// Makes a sandbox for the actor `me`, with the environment and within the limits of its type.
     /// Initialisers of the guest run within `turn`.
     ///

@@ -24,6 +24,7 @@ use crate::activation::Activation;
 use crate::background::Background;
 use crate::backlog::{Backlogs, mailbox_full};
 use crate::committer::{Committed, Committer};
+use crate::conversions::Conversions;
 use crate::idempotency::{Keyed, Requests};
 use crate::life::Life;
 use crate::lifecycle;
@@ -61,6 +62,7 @@ pub(crate) struct Dispatch {
     long_turns: LongTurns,
     pub(crate) requests: Requests,
     pub(crate) purges: Purges,
+    pub(crate) conversions: Conversions,
     pub(crate) draining: AtomicBool,
     pub(crate) broken: watch::Sender<Option<Error>>,
     /// One permit: whoever has it makes a backup.
@@ -108,6 +110,7 @@ impl Dispatch {
             background: Background::new(processors),
             requests: Requests::default(),
             purges: Purges::default(),
+            conversions: Conversions::default(),
             draining: AtomicBool::new(false),
             broken: watch::Sender::new(None),
             backups: Arc::new(Semaphore::new(1)),

@@ -18,6 +18,7 @@ mod backlog;
 mod backup;
 mod changes;
 mod committer;
+mod conversions;
 mod dead_letters;
 mod delivery;
 mod dispatch;

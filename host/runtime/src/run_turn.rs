@@ -101,10 +101,13 @@ impl Actor {
 
     /// What `message` is to the version that this turn runs.
     async fn accept(&mut self, message: Message, deadline: Instant) -> Result<Accepted, Error> {
-        match self.version.prepared() {
-            Some(behavior) => behavior.accept(message),
-            None => self.behavior(deadline).await?.accept(message),
-        }
+        let behavior = match self.version.prepared() {
+            Some(behavior) => Arc::clone(behavior),
+            None => self.behavior(deadline).await?,
+        };
+        within(deadline, self.dispatch.conversions.accept(&behavior, message))
+            .await
+            .map_err(|_| timed_out(&self.activation.address, self.limits()))?
     }
 
     async fn behavior(&mut self, deadline: Instant) -> Result<Arc<dyn Behavior>, Error> {

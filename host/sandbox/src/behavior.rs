@@ -178,6 +178,10 @@ impl Behavior for CompiledBehavior {
         }
     }
 
+    fn converts(&self, message: &Message) -> bool {
+        self.exports.methods.find(message.method.as_str()).is_some()
+    }
+
     fn accept(&self, message: Message) -> Result<Accepted, Error> {
         let methods = &self.exports.methods;
         match methods.find(message.method.as_str()) {

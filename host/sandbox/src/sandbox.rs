@@ -18,6 +18,7 @@ use crate::meter::Panicked;
 use crate::seats::Seat;
 use crate::ticker::SHORT_SLICE_TICKS;
 use crate::traps::{Stop, host_panicked, trap_of};
+use crate::typed::answered::answered;
 use crate::typed::call::Call;
 use crate::typed::interface::Methods;
 use crate::wire::{AddressIn, MessageIn, PayloadWire};
@@ -176,7 +177,7 @@ impl Sandbox for Instance {
                 Ok(results)
             })
             .await?;
-        Ok(call.answer(&results, self.settings.limits.payload_bytes))
+        Ok(answered(call, results, self.settings.limits.payload_bytes).await)
     }
 
     async fn deactivate(&mut self, turn: Arc<dyn TurnHost>) -> Result<(), Trap> {

@@ -21,6 +21,9 @@ use crate::typed::shape::{Fields, Shape};
 /// The media type of bytes that are nothing but bytes.
 pub(crate) const BYTES: &str = "application/octet-stream";
 
+/// What some editors and languages put before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Whether a payload says that it is bytes, and wants bytes for an answer.
 pub(crate) fn speaks_bytes(payload: &Payload) -> bool {
     let essence = payload.content_type.split(';').next().unwrap_or_default();
@@ -49,6 +52,11 @@ fn read(parameters: &Fields, payload: &Payload, reading: &Reading) -> Result<Vec
         return Ok(vec![list_of(&payload.body)]);
     }
     let body = payload.body.trim_ascii();
+    if body.starts_with(BYTE_ORDER_MARK) {
+        return Err(
+            "$: a byte order mark (EF BB BF) stands before the JSON, which has none (RFC 8259)".into()
+        );
+    }
     let (by_name, by_position) = (ByName { parameters, reading }, ByPosition { parameters, reading });
     match (only, body.first()) {
         (_, None) => reading.read(b"{}", by_name),

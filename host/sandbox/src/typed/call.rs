@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use greenroom_core::message::{ErrorCode, Failure};
 use greenroom_core::{Code, Error, Message, Payload};
+use tokio::sync::Semaphore;
 use wasmtime::component::Val;
 
 use crate::typed::arguments::{BYTES, arguments, speaks_bytes};
@@ -37,7 +38,7 @@ pub(crate) struct Call {
     place: usize,
     pub(crate) arguments: Vec<Val>,
     wants_bytes: bool,
-    _taken: Taken,
+    taken: Taken,
 }
 
 /// What a method's result means.
@@ -99,7 +100,7 @@ impl Call {
             place,
             arguments,
             wants_bytes: speaks_bytes(&message.payload),
-            _taken: share.take(values)?,
+            taken: share.take(values)?,
         })
     }
 
@@ -107,6 +108,11 @@ impl Call {
     /// another component.
     pub(crate) fn place_in(&self, methods: &Arc<Methods>) -> Option<usize> {
         Arc::ptr_eq(&self.methods, methods).then_some(self.place)
+    }
+
+    /// Who may write large answers.
+    pub(crate) fn writers(&self) -> &Arc<Semaphore> {
+        self.taken.writers()
     }
 
     /// The method.

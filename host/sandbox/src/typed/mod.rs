@@ -10,6 +10,7 @@
 //! - Types are bounded when a component is deployed ([`shape`]), values when they are converted
 //!   ([`json_in`], [`json_out`]) and in all ([`room`]).
 
+pub(crate) mod answered;
 pub(crate) mod arguments;
 pub(crate) mod call;
 pub(crate) mod docs;

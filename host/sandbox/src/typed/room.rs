@@ -4,10 +4,13 @@
 //! A behavior may have a number of values in proportion to those for which there is still room, so that calls of
 //! one, however long its turns take, leave some for every other.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::available_parallelism;
 
 use greenroom_core::{Code, Error};
+use tokio::sync::Semaphore;
 
 /// Values in one message or one answer. Each byte of a `list<u8>` is one.
 pub(crate) const VALUES_MAX: usize = 1 << 20;
@@ -19,9 +22,17 @@ pub(crate) const VALUES_UNDER_WAY_MAX: usize = 8 << 20;
 const PER_FREE: usize = 3;
 
 /// The room of one host.
-#[derive(Default)]
 pub(crate) struct Room {
     taken: AtomicUsize,
+    /// As many large answers are written at a time as half of the processors.
+    writers: Arc<Semaphore>,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        Room { taken: AtomicUsize::new(0), writers: Arc::new(Semaphore::new((processors / 2).max(1))) }
+    }
 }
 
 /// What one behavior has of it.
@@ -61,6 +72,13 @@ impl Share {
             ));
         }
         Ok(taken)
+    }
+}
+
+impl Taken {
+    /// Who may write large answers.
+    pub(crate) fn writers(&self) -> &Arc<Semaphore> {
+        &self.share.room.writers
     }
 }
 
