@@ -11,6 +11,7 @@ use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use greenroom_core::sandbox::RoomWanted;
 use greenroom_core::{ActorType, Address, Error, Limits};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -39,6 +40,9 @@ const LOOK_AT_MEMORY_AFTER: Duration = Duration::from_millis(10);
 /// How long a turn that needs a sandbox waits at most for others to give memory back: for long enough that
 /// sandboxes do not come faster than they can go, and no longer, since it may be that nothing comes back.
 const HELD_BACK_MAX: Duration = Duration::from_millis(250);
+
+/// From this part of `memory_bytes` on idle ones go, in sixteenths: before the engine stops sandboxes at work.
+const IDLE_GO_SIXTEENTHS: u64 = 14;
 
 /// The part of those in memory that goes at a time: one in so many, or more when memory is short by more.
 const SHARE: usize = 20;
@@ -165,13 +169,15 @@ impl Residency {
             let limits = &dispatch.limits;
             let short_of_sandboxes = dispatch.residency.waiting.load(Ordering::Relaxed) > 0;
             let resident = resident_bytes();
-            let short_of_memory = resident > limits.memory_bytes;
+            let idle_go_above = limits.memory_bytes / 16 * IDLE_GO_SIXTEENTHS;
+            let short_of_memory = resident > idle_go_above;
             let refused = std::mem::take(&mut *dispatch.residency.refused.lock());
             let short_of_activations = !refused.is_empty();
-            let mut going = 0;
+            let wanted = dispatch.types.room_wanted();
+            let mut going = dispatch.make_room_for(&wanted);
             if short_of_sandboxes || short_of_memory {
-                let excess = resident.saturating_sub(limits.memory_bytes) as f64 / resident.max(1) as f64;
-                going = dispatch.let_go(Goes::Sandboxes, excess, |_| true);
+                let excess = resident.saturating_sub(idle_go_above) as f64 / resident.max(1) as f64;
+                going += dispatch.let_go(Goes::Sandboxes, excess, |_| true);
             }
             if short_of_activations {
                 // A type makes its own room, as far as it has any.
@@ -193,7 +199,7 @@ impl Residency {
                 );
             }
             // Those who wait for a sandbox while none is idle are helped as soon as one is.
-            let pause = match (short_of_sandboxes, short_of_memory && going > 0) {
+            let pause = match (short_of_sandboxes || !wanted.is_empty(), short_of_memory && going > 0) {
                 (true, _) => LOOK_AGAIN_AFTER,
                 (false, true) => LOOK_AT_MEMORY_AFTER,
                 (false, false) => LOOK_EVERY,
@@ -211,6 +217,17 @@ impl Residency {
 }
 
 impl Dispatch {
+    /// Lets idle sandboxes go for those at work that want room: first those of the same type. Says how many were
+    /// asked.
+    fn make_room_for(&self, wanted: &[RoomWanted]) -> usize {
+        let make_room = |wanted: &RoomWanted| {
+            let own = self.let_go(Goes::Sandboxes, 0.0, |actor_type| *actor_type == wanted.actor_type);
+            let from_others = own == 0 && wanted.from_others;
+            if from_others { self.let_go(Goes::Sandboxes, 0.0, |_| true) } else { own }
+        };
+        wanted.iter().map(make_room).sum()
+    }
+
     /// Lets a share of the least recently used idle ones of those types go, at least that part of them;
     /// says how many were asked.
     fn let_go(&self, goes: Goes, part: f64, of_type: impl Fn(&ActorType) -> bool) -> usize {

@@ -9,6 +9,7 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::limiter::Limiter;
 use crate::meter::Meter;
+use crate::resources::Holding;
 use crate::traps::Stop;
 use crate::wasi::Wasi;
 
@@ -23,10 +24,10 @@ pub(crate) struct Guest {
 
 impl Guest {
     /// A guest outside any turn, whose WASI, if it uses any, shows it `environment`.
-    pub(crate) fn new(limits: &Limits, environment: Environment) -> Self {
+    pub(crate) fn new(limits: &Limits, environment: Environment, holding: Arc<Holding>) -> Self {
         Guest {
             turn: None,
-            limiter: Limiter::new(limits),
+            limiter: Limiter::new(limits, holding),
             meter: Arc::new(Meter::new(limits.turn_cpu)),
             environment,
             wasi: None,
