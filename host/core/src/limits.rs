@@ -53,7 +53,8 @@ pub struct Limits {
     pub sandboxes: usize,
     /// Activations in memory at once; the least recently used idle one makes room for the next.
     pub activations: usize,
-    /// Resident memory of the host, beyond which idle sandboxes, then activations, are let go.
+    /// Resident memory of the host, beyond which idle sandboxes, then activations, are let go. Sandboxes at work can
+    /// reserve five eighths of it.
     pub memory_bytes: u64,
     /// How long an actor stays in memory after its last message.
     pub idle_timeout: Duration,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::address::Address;
+use crate::address::{ActorType, Address};
 use crate::clock::Timestamp;
 use crate::component::{ComponentInfo, Description};
 use crate::error::{Code, Error};
@@ -38,6 +38,20 @@ pub trait SandboxEngine: Send + Sync + 'static {
     /// Checks a component and compiles it, or takes what was compiled of the same bytes before.
     /// Runs none of its code.
     async fn prepare(&self, component: Bytes) -> Result<Arc<dyn Behavior>, PrepareError>;
+
+    /// For which types sandboxes at work wait for room, which idle ones could make.
+    fn room_wanted(&self) -> Vec<RoomWanted> {
+        Vec::new()
+    }
+}
+
+/// Sandboxes of a type wait for room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomWanted {
+    /// Which type; its own idle ones go first.
+    pub actor_type: ActorType,
+    /// Whether those of other types have to go too: this one has less than they.
+    pub from_others: bool,
 }
 
 /// A compiled component: the code of one version of an actor type.

@@ -10,6 +10,7 @@
 mod cli;
 mod client;
 mod logging;
+mod memory;
 mod output;
 mod process;
 mod project;

@@ -1,4 +1,4 @@
-//! What the process asks of its machine: file descriptors, memory figures, signals.
+//! What the process asks of its machine: file descriptors, signals.
 
 use std::io;
 
@@ -27,18 +27,6 @@ pub(crate) fn raise_file_limit() -> usize {
 fn files_for_connections(files: u64) -> usize {
     let kept = (files / 4).max(FILES_KEPT_MIN).min(files / 2);
     usize::try_from(files - kept).unwrap_or(usize::MAX)
-}
-
-/// Resident memory of the process that is its own, in bytes. Pages of files, the database's among
-/// them, are not counted: the system takes those back when it needs them.
-pub(crate) fn resident_bytes() -> u64 {
-    std::fs::read_to_string("/proc/self/status").ok().and_then(|status| anonymous_bytes(&status)).unwrap_or(0)
-}
-
-fn anonymous_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes << 10)
 }
 
 /// The signals that ask the host to stop.
@@ -76,13 +64,5 @@ mod tests {
         for (files, connections) in [(1_000_000, 750_000), (1_024, 768), (256, 128), (100, 50), (0, 0)] {
             assert_eq!(files_for_connections(files), connections);
         }
-    }
-
-    #[test]
-    fn anonymous_memory_is_read_from_what_the_system_says() {
-        let status = "Name:\tgreenroom\nVmRSS:\t    5000 kB\nRssAnon:\t    2048 kB\nRssFile:\t 1 kB\n";
-        assert_eq!(anonymous_bytes(status), Some(2 << 20));
-        assert_eq!(anonymous_bytes("VmRSS: 5 kB\n"), None);
-        assert!(resident_bytes() > 0);
     }
 }

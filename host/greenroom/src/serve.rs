@@ -9,11 +9,12 @@ use anyhow::Context as _;
 use greenroom_core::SystemClock;
 use greenroom_http::{About, Server};
 use greenroom_runtime::{Node, Parts};
-use greenroom_sandbox::WasmtimeEngine;
+use greenroom_sandbox::{ResidentBytes, WasmtimeEngine};
 use greenroom_store::SqliteStore;
 use tokio::sync::oneshot;
 
 use crate::cli::Serve;
+use crate::memory::{MemoryThereIs, ResidentMemory};
 use crate::process::{self, StopSignals};
 use crate::settings::Settings;
 use crate::{logging, output};
@@ -48,6 +49,15 @@ pub(crate) fn run(arguments: &Serve) -> ExitCode {
             "fewer connections than http.connections asks for: the process may have too few files open"
         );
         settings.http.connections = connections_max;
+    }
+    match MemoryThereIs::look() {
+        Some(there_is) => {
+            tracing::info!(memory_bytes = settings.limits.memory_bytes, %there_is, "the host's memory");
+        }
+        None => tracing::warn!(
+            memory_bytes = settings.limits.memory_bytes,
+            "how much memory there is can't be found out; see that limits.memory_bytes fits it"
+        ),
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -105,14 +115,21 @@ async fn start(settings: Settings) -> anyhow::Result<(Node, Server)> {
         },
     })
     .await?;
+    let memory = ResidentMemory::open()
+        .context("/proc/self/statm, from which the host knows its memory, can't be read; mount /proc")?;
+    let resident_bytes: ResidentBytes = Arc::new(move || memory.bytes());
     let store = SqliteStore::open(&settings.data, &settings.store).await?;
-    let engine =
-        WasmtimeEngine::new(&settings.limits, &settings.data.join("compiled"), settings.compile.clone())?;
+    let engine = WasmtimeEngine::watching(
+        &settings.limits,
+        &settings.data.join("compiled"),
+        settings.compile.clone(),
+        Arc::clone(&resident_bytes),
+    )?;
     let parts = Parts {
         store: Arc::new(store),
         engine: Arc::new(engine),
         clock: Arc::new(SystemClock::default()),
-        resident_bytes: Arc::new(process::resident_bytes),
+        resident_bytes,
     };
     let config = greenroom_runtime::Config {
         limits: settings.limits,

@@ -34,10 +34,10 @@ pub(crate) enum Found {
 }
 
 impl Recency {
-    /// Notes one that was in use at `now`, if it is not here already.
-    pub(crate) fn insert(&mut self, activation: &Arc<Activation>, now: Instant) {
+    /// Notes one that was in use at `used`, if it is not here already.
+    pub(crate) fn insert(&mut self, activation: &Arc<Activation>, used: Instant) {
         if !self.known_used.contains_key(&activation.address) {
-            self.put(Arc::clone(activation), now);
+            self.put(Arc::clone(activation), used);
         }
     }
 
@@ -57,15 +57,15 @@ impl Recency {
         self.order.first_key_value().map(|(position, _)| position)
     }
 
-    /// Takes the first out if it may go; otherwise puts it where it belongs.
+    /// Takes the first out if it may go, with when it was used; otherwise puts it where it belongs.
     pub(crate) fn take_first_if_idle(
         &mut self,
         look: impl Fn(&Activation, Instant) -> Found,
-    ) -> Option<Arc<Activation>> {
+    ) -> Option<(Arc<Activation>, Instant)> {
         let ((known_used, address), activation) = self.order.pop_first()?;
         self.known_used.remove(&address);
         match look(&activation, known_used) {
-            Found::Idle => return Some(activation),
+            Found::Idle => return Some((activation, known_used)),
             Found::Used(used) => self.put(activation, used),
             Found::Gone => {}
         }

@@ -12,6 +12,7 @@ use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use greenroom_core::sandbox::RoomWanted;
 use greenroom_core::{ActorType, Address, Error, Limits};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -45,6 +46,9 @@ const HELD_BACK_MAX: Duration = Duration::from_millis(250);
 /// How long a message waits at most for room for the actor it is for: idle ones leave within milliseconds, so if it
 /// is for longer, nearly all are at work.
 const ROOM_WITHIN: Duration = Duration::from_secs(5);
+
+/// From this part of `memory_bytes` on idle ones go, in sixteenths: before the engine stops sandboxes at work.
+const IDLE_GO_SIXTEENTHS: u64 = 14;
 
 /// The part of those in memory that goes at a time: one in so many, or more when memory is short by more.
 const SHARE: usize = 20;
@@ -210,7 +214,9 @@ impl Residency {
     pub(crate) async fn keep(node: Weak<Dispatch>, resident_bytes: ResidentBytes) {
         loop {
             let Some(dispatch) = node.upgrade() else { return };
-            let pause = dispatch.residency.make_room(resident_bytes(), dispatch.limits.memory_bytes);
+            let idle_go_above = dispatch.limits.memory_bytes / 16 * IDLE_GO_SIXTEENTHS;
+            let wanted = dispatch.types.room_wanted();
+            let pause = dispatch.residency.make_room(resident_bytes(), idle_go_above, &wanted);
             // Whoever sleeps keeps no node alive that everybody else has let go.
             let short_of = Arc::clone(&dispatch.residency.short_of);
             drop(dispatch);
@@ -223,16 +229,16 @@ impl Residency {
         }
     }
 
-    /// Lets some idle ones go where there is no room; says when to look again.
-    fn make_room(&self, resident: u64, memory_bytes: u64) -> Duration {
+    /// Lets some idle ones go where there is no room, or where sandboxes at work want some; says when to look again.
+    fn make_room(&self, resident: u64, idle_go_above: u64, wanted: &[RoomWanted]) -> Duration {
         let short_of_sandboxes = self.waiting() > 0;
-        let short_of_memory = resident > memory_bytes;
+        let short_of_memory = resident > idle_go_above;
         let shortages = self.activations.shortages();
         let short_of_activations = !shortages.is_empty();
-        let mut going = 0;
+        let mut going = wanted.iter().map(|wanted| self.let_sandboxes_go_for(wanted)).sum();
         if short_of_sandboxes || short_of_memory {
-            let excess = resident.saturating_sub(memory_bytes) as f64 / resident.max(1) as f64;
-            going += self.let_sandboxes_go(excess);
+            let excess = resident.saturating_sub(idle_go_above) as f64 / resident.max(1) as f64;
+            going += self.let_sandboxes_go(None, excess);
         }
         for shortage in &shortages {
             going += self.let_activations_go_for(shortage);
@@ -245,18 +251,26 @@ impl Residency {
         if going > 0 {
             tracing::debug!(going, short_of_sandboxes, short_of_memory, short_of_activations, "making room");
         }
-        match (short_of_sandboxes || short_of_activations, short_of_memory && going > 0) {
+        let somebody_waits = short_of_sandboxes || short_of_activations || !wanted.is_empty();
+        match (somebody_waits, short_of_memory && going > 0) {
             (true, _) => LOOK_AGAIN_AFTER,
             (false, true) => LOOK_AT_MEMORY_AFTER,
             (false, false) => LOOK_EVERY,
         }
     }
 
-    /// Lets a share of the least recently used idle sandboxes go, at least that part of all; says how many.
-    fn let_sandboxes_go(&self, part: f64) -> usize {
+    /// Lets idle sandboxes go for those at work that want room: first those of the same type. Says how many.
+    fn let_sandboxes_go_for(&self, wanted: &RoomWanted) -> usize {
+        let own = self.let_sandboxes_go(Some(&wanted.actor_type), 0.0);
+        if own == 0 && wanted.from_others { self.let_sandboxes_go(None, 0.0) } else { own }
+    }
+
+    /// Lets a share of the least recently used idle sandboxes go, of that type or of all, at least that part of all;
+    /// says how many.
+    fn let_sandboxes_go(&self, of: Option<&ActorType>, part: f64) -> usize {
         let held = self.sandboxes.held();
         let count = ((held as f64 * part).ceil() as usize).max(held / SHARE).max(1);
-        let going = self.in_memory.lock().idle_with_sandbox(count);
+        let going = self.in_memory.lock().idle_with_sandbox(of, count);
         tell(&going, || Work::ReleaseSandbox)
     }
 
@@ -289,15 +303,29 @@ impl InMemory {
         self.activations.get(actor_type).map_or(0, Recency::len)
     }
 
-    /// Takes out the least recently used idle ones that have a sandbox, at most so many.
-    fn idle_with_sandbox(&mut self, count: usize) -> Vec<Arc<Activation>> {
+    /// Takes out the least recently used idle ones that have a sandbox, of that type or of all, at most so many.
+    fn idle_with_sandbox(&mut self, of: Option<&ActorType>, count: usize) -> Vec<Arc<Activation>> {
         let now = Instant::now();
+        let is_other = |activation: &Activation| of.is_some_and(|of| activation.address.actor_type != *of);
         let look = |activation: &Activation, known_used: Instant| match found(activation, known_used, now) {
             Found::Idle | Found::Used(_) if activation.is_idle() && !activation.has_sandbox() => Found::Gone,
             found => found,
         };
-        let looks = looks(self.with_sandbox.len());
-        (0..looks).filter_map(|_| self.with_sandbox.take_first_if_idle(look)).take(count).collect()
+        let (mut going, mut others) = (Vec::new(), Vec::new());
+        for _ in 0..looks(self.with_sandbox.len()) {
+            match self.with_sandbox.take_first_if_idle(look) {
+                Some((activation, used)) if is_other(&activation) => others.push((activation, used)),
+                Some((activation, _)) => going.push(activation),
+                None => {}
+            }
+            if going.len() == count {
+                break;
+            }
+        }
+        for (activation, used) in others {
+            self.with_sandbox.insert(&activation, used);
+        }
+        going
     }
 
     /// Takes out the least recently used idle activations, of that type or of all, at most so many.
@@ -314,7 +342,7 @@ impl InMemory {
             let own = self.activations.get_mut(&first.actor_type)?;
             let taken = own.take_first_if_idle(|activation, known_used| found(activation, known_used, now));
             firsts.extend(own.first().cloned());
-            taken
+            taken.map(|(activation, _)| activation)
         };
         (0..looks).filter_map(look).take(count).collect()
     }

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures::FutureExt as _;
-use greenroom_core::sandbox::{Behavior, Environment, PrepareError, SandboxEngine};
+use greenroom_core::sandbox::{Behavior, Environment, PrepareError, RoomWanted, SandboxEngine};
 use greenroom_core::settings::SettingView;
 use greenroom_core::store::{ActorTypeRecord, Store, StoreError, StoreResult, VersionRecord};
 use greenroom_core::{ActorType, Clock, Code, Error, FailPoint, Limits, SettingsInForce};
@@ -92,6 +92,11 @@ impl Types {
             types.install(&record, Arc::default());
         }
         Ok(types)
+    }
+
+    /// For which types the engine wants room.
+    pub(crate) fn room_wanted(&self) -> Vec<RoomWanted> {
+        self.engine.room_wanted()
     }
 
     /// The version that new turns of that type run.

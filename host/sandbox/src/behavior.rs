@@ -17,8 +17,8 @@ use crate::check::no_actor;
 use crate::contract;
 use crate::guest::Guest;
 use crate::offered;
+use crate::resources::{Amounts, Holding, Resources};
 use crate::sandbox::Instance;
-use crate::seats::Seats;
 use crate::structure::{MEMORIES_MAX, TABLES_MAX};
 use crate::ticker::{LONG_SLICE_TICKS, Ticker};
 use crate::traps::Stop;
@@ -96,9 +96,9 @@ pub(crate) struct CompiledBehavior {
     info: ComponentInfo,
     exports: Exports,
     uses_wasi: bool,
-    /// Linear memories of each sandbox.
-    memories: usize,
-    seats: Arc<Seats>,
+    /// What each sandbox takes from its start.
+    amounts: Amounts,
+    resources: Arc<Resources>,
     ticker: Arc<Ticker>,
     /// For the arguments of its calls.
     share: Arc<Share>,
@@ -106,7 +106,7 @@ pub(crate) struct CompiledBehavior {
 
 /// What all behaviors of a host share.
 pub(crate) struct HostParts {
-    pub(crate) seats: Arc<Seats>,
+    pub(crate) resources: Arc<Resources>,
     pub(crate) ticker: Arc<Ticker>,
     pub(crate) room: Arc<Room>,
 }
@@ -121,14 +121,19 @@ impl CompiledBehavior {
     ) -> Result<Self, PrepareError> {
         let uses_wasi = info.imports.iter().any(|name| name.starts_with("wasi:"));
         let exports = Exports::link(linker, component, docs)?;
-        let memories = component.resources_required().map_or(1, |needed| needed.num_memories as usize);
+        // Of a component that imports modules it is not known; it is not offered those.
+        let amounts = component.resources_required().map_or_else(Amounts::default, |needed| Amounts {
+            memories: needed.num_memories as usize,
+            tables: needed.num_tables as usize,
+            reserved_bytes: 0,
+        });
         let share = Share::of(&host.room);
         Ok(CompiledBehavior {
             info,
             exports,
             uses_wasi,
-            memories,
-            seats: host.seats,
+            amounts,
+            resources: host.resources,
             ticker: host.ticker,
             share,
         })
@@ -141,19 +146,20 @@ impl CompiledBehavior {
         plain.max(typed).saturating_add(NAMES_BYTES_MAX)
     }
 
-    fn store(&self, settings: &SettingsInForce) -> Store<Guest> {
+    fn store(&self, settings: &SettingsInForce, holding: Arc<Holding>) -> Store<Guest> {
         let SettingsInForce { limits, environment, .. } = settings;
         let environment = if self.uses_wasi { environment.clone() } else { Environment::new() };
-        let mut store = Store::new(
-            self.exports.instance.engine(),
-            Guest::new(limits, environment, Arc::clone(&self.ticker)),
-        );
-        store.limiter(|guest| &mut guest.limiter);
+        let guest = Guest::new(limits, environment, holding, Arc::clone(&self.ticker));
+        let mut store = Store::new(self.exports.instance.engine(), guest);
+        store.limiter_async(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(self.handed_over_max(limits));
         store.epoch_deadline_callback(|store| {
             let guest = store.data();
             if guest.meter.is_exhausted() {
                 return Err(Stop::CpuLimit.into());
+            }
+            if let Some(error) = guest.limiter.holding().has_to_go() {
+                return Err(Stop::Turn(error).into());
             }
             if !guest.meter.is_long() {
                 return Ok(UpdateDeadline::Continue(1));
@@ -199,13 +205,14 @@ impl Behavior for CompiledBehavior {
 
     async fn instantiate(
         &self,
-        _me: &Address,
+        me: &Address,
         settings: &Arc<SettingsInForce>,
         turn: Arc<dyn TurnHost>,
     ) -> Result<Box<dyn Sandbox>, Trap> {
-        let seat = Seats::take(&self.seats, self.memories).ok_or(Trap::NoRoom)?;
-        let store = self.store(settings);
-        let instance = Instance::make(store, &self.exports, Arc::clone(settings), seat, turn).await?;
+        let data_bytes = usize::try_from(self.info.size_bytes).unwrap_or(usize::MAX);
+        let holding = self.resources.take(&me.actor_type, self.amounts, data_bytes).await?;
+        let store = self.store(settings, Arc::clone(&holding));
+        let instance = Instance::make(store, &self.exports, Arc::clone(settings), holding, turn).await?;
         Ok(Box::new(instance))
     }
 }

@@ -28,7 +28,7 @@ const ARTIFACT_SUFFIX: &str = ".code";
 const UNFINISHED_PREFIX: &str = ".new-";
 /// Names the layout and the checks a component passes before it is compiled: a change of either
 /// makes all files strange.
-const FORMAT: &[u8] = b"greenroom compiled component 2";
+const FORMAT: &[u8] = b"greenroom compiled component 3";
 
 /// A folder of compiled code.
 pub(crate) struct Cache {

@@ -17,8 +17,10 @@ use tokio::time::timeout;
 
 use crate::compile_child::{Bounds, EXIT_REFUSED};
 
-/// Machine code is at most a few times as large as a component.
-const ARTIFACT_BYTES_MAX: u64 = 1 << 30;
+/// Bytes of code for each of a component's own: compilers' output needs three to eight.
+const CODE_PER_BYTE: u64 = 32;
+/// Code that a component may have however small it is.
+const CODE_BYTES_MIN: u64 = 1 << 20;
 /// Threads of one compilation: more bring little, and each takes address space.
 const THREADS_MAX: usize = 8;
 /// What is kept of a child's last words.
@@ -58,6 +60,26 @@ impl CompileSettings {
             cache_bytes: 2 << 30,
         }
     }
+}
+
+/// How much code a component of so many bytes may have.
+fn code_bytes_max(component_bytes: usize) -> u64 {
+    CODE_BYTES_MIN + CODE_PER_BYTE * component_bytes as u64
+}
+
+/// Checks how much code a component came to.
+///
+/// # Errors
+/// It is too much; the text is for whoever uploaded it.
+pub(crate) fn check_code(component_bytes: usize, code_bytes: usize) -> Result<(), String> {
+    let bound = code_bytes_max(component_bytes);
+    if code_bytes as u64 > bound {
+        return Err(format!(
+            "the component of {component_bytes} bytes becomes {code_bytes} bytes of code and data, more than {bound} \
+             ({CODE_PER_BYTE} for each of its own, CODE_PER_BYTE, and {CODE_BYTES_MIN})"
+        ));
+    }
+    Ok(())
 }
 
 /// Checks a component against `limits` and compiles it.
@@ -110,7 +132,7 @@ async fn converse(
         }
     };
     let ((), code, reason) =
-        tokio::join!(send, read(stdout, ARTIFACT_BYTES_MAX), read(stderr, REASON_BYTES_MAX));
+        tokio::join!(send, read(stdout, code_bytes_max(component.len())), read(stderr, REASON_BYTES_MAX));
     let (code, reason) = (code?, reason?);
     Ok((child.wait().await?, code, reason))
 }
@@ -163,4 +185,20 @@ fn too_expensive(why: &str) -> PrepareError {
 
 fn failed(text: String) -> PrepareError {
     PrepareError::Failed(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_has_a_bound_made_of_the_components_size() {
+        for (component_bytes, most) in
+            [(0, 1 << 20), (1_000, (1 << 20) + 32_000), (64 << 20, (1 << 20) + (2 << 30))]
+        {
+            assert_eq!(check_code(component_bytes, most), Ok(()));
+            let refusal = check_code(component_bytes, most + 1).unwrap_err();
+            assert!(refusal.contains("CODE_PER_BYTE") && refusal.contains(&most.to_string()), "{refusal}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use rustix::process::{
 };
 
 use crate::check::check;
+use crate::compile::check_code;
 use crate::settings::compiling_engine;
 
 /// The child ends with this when the component is refused; the reason is on stderr.
@@ -120,6 +121,7 @@ fn compile() -> Result<(), Failure> {
     let code = engine
         .precompile_component(&component)
         .map_err(|error| Failure::Refused(format!("the compiler refuses the component: {error:#}")))?;
+    check_code(component.len(), code.len()).map_err(Failure::Refused)?;
     let mut output = io::stdout().lock();
     output.write_all(&code)?;
     output.flush()?;

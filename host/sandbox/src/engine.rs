@@ -10,7 +10,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use greenroom_core::component::{ComponentInfo, Digest};
-use greenroom_core::sandbox::{Behavior, PrepareError, SandboxEngine};
+use greenroom_core::sandbox::{Behavior, PrepareError, RoomWanted, SandboxEngine};
 use greenroom_core::{FailPoint, Limits};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -22,7 +22,8 @@ use crate::cache::Cache;
 use crate::check::{check_kind, check_size};
 use crate::compile::{CompileSettings, compile};
 use crate::guest::Guest;
-use crate::seats::Seats;
+use crate::resident::{Resident, ResidentBytes};
+use crate::resources::Resources;
 use crate::settings;
 use crate::ticker::Ticker;
 use crate::typed::docs::Docs;
@@ -41,7 +42,7 @@ pub struct WasmtimeEngine {
     /// Uploads checked and compiled at a time.
     workshop: Semaphore,
     known: Mutex<Known>,
-    seats: Arc<Seats>,
+    resources: Arc<Resources>,
     ticker: Arc<Ticker>,
     /// For the arguments of typed calls.
     room: Arc<Room>,
@@ -56,6 +57,8 @@ pub struct Figures {
     pub sandboxes: usize,
     /// How many can be: the limit `sandboxes`, or fewer where the kernel has no mappings for more.
     pub sandboxes_max: usize,
+    /// Their linear memory and tables together, whether they were used yet or not.
+    pub sandbox_bytes: usize,
     /// Components whose code is in memory.
     pub components: usize,
     /// Components compiled since the start.
@@ -75,10 +78,33 @@ impl WasmtimeEngine {
         cache_folder: &Path,
         compiler: CompileSettings,
     ) -> Result<Self, PrepareError> {
+        Self::with(limits, cache_folder, compiler, Resident::unwatched())
+    }
+
+    /// Like [`WasmtimeEngine::new`]; while the process has used up `memory_bytes` by what `resident_bytes` says,
+    /// sandboxes of the types that have most go.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn watching(
+        limits: &Limits,
+        cache_folder: &Path,
+        compiler: CompileSettings,
+        resident_bytes: ResidentBytes,
+    ) -> Result<Self, PrepareError> {
+        Self::with(limits, cache_folder, compiler, Resident::watched(limits, resident_bytes))
+    }
+
+    fn with(
+        limits: &Limits,
+        cache_folder: &Path,
+        compiler: CompileSettings,
+        resident: Resident,
+    ) -> Result<Self, PrepareError> {
         let failed =
             |what: &str, error: &dyn std::fmt::Display| PrepareError::Failed(format!("{what}: {error:#}"));
-        let seats = Seats::new(limits.sandboxes);
-        let engine = settings::running_engine(limits, seats.sandboxes_max()).map_err(|error| {
+        let resources = Resources::new(limits, resident);
+        let engine = settings::running_engine(limits, &resources).map_err(|error| {
             failed("no room can be set aside for that many sandboxes; lower `sandboxes`", &error)
         })?;
         let linker =
@@ -94,7 +120,7 @@ impl WasmtimeEngine {
             workshop: Semaphore::new(compiler.concurrency.max(1)),
             compiler,
             known: Mutex::default(),
-            seats,
+            resources,
             ticker: Arc::new(ticker),
             room: Arc::default(),
             compiled: AtomicU64::new(0),
@@ -109,8 +135,9 @@ impl WasmtimeEngine {
             slot.try_lock().is_ok_and(|behavior| behavior.strong_count() > 0)
         };
         Figures {
-            sandboxes: self.seats.sandboxes(),
-            sandboxes_max: self.seats.sandboxes_max(),
+            sandboxes: self.resources.sandboxes(),
+            sandboxes_max: self.resources.sandboxes_max(),
+            sandbox_bytes: self.resources.bytes(),
             components: known.iter().filter(in_use).count(),
             compiled: self.compiled.load(Ordering::Relaxed),
             loaded: self.loaded.load(Ordering::Relaxed),
@@ -136,7 +163,7 @@ impl WasmtimeEngine {
             made
         };
         let host = HostParts {
-            seats: Arc::clone(&self.seats),
+            resources: Arc::clone(&self.resources),
             ticker: Arc::clone(&self.ticker),
             room: Arc::clone(&self.room),
         };
@@ -202,6 +229,10 @@ impl SandboxEngine for WasmtimeEngine {
         let made = Arc::new(self.make(digest, component).await?);
         *behavior = Arc::downgrade(&made);
         Ok(made)
+    }
+
+    fn room_wanted(&self) -> Vec<RoomWanted> {
+        self.resources.wanted()
     }
 }
 

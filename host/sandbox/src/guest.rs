@@ -9,6 +9,7 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::limiter::Limiter;
 use crate::meter::Meter;
+use crate::resources::Holding;
 use crate::ticker::Ticker;
 use crate::traps::Stop;
 use crate::wasi::Wasi;
@@ -24,10 +25,15 @@ pub(crate) struct Guest {
 
 impl Guest {
     /// A guest outside any turn, whose WASI, if it uses any, shows it `environment`.
-    pub(crate) fn new(limits: &Limits, environment: Environment, ticker: Arc<Ticker>) -> Self {
+    pub(crate) fn new(
+        limits: &Limits,
+        environment: Environment,
+        holding: Arc<Holding>,
+        ticker: Arc<Ticker>,
+    ) -> Self {
         Guest {
             turn: None,
-            limiter: Limiter::new(limits),
+            limiter: Limiter::new(limits, holding),
             meter: Arc::new(Meter::new(limits.turn_cpu, ticker)),
             environment,
             wasi: None,

@@ -15,6 +15,8 @@
 //!   sockets or arguments.
 //! - A guest that loops, grows, recurses or traps ends as a [`Trap`](greenroom_core::sandbox::Trap)
 //!   that names what happened, and leaves its thread to others every few milliseconds until then.
+//! - All sandboxes together stay within their part of the host's memory and of the pool, and no actor
+//!   type has all of either (`resources`).
 //! - A sandbox that trapped, or whose call was dropped unfinished, is never entered again.
 
 mod behavior;
@@ -34,8 +36,9 @@ mod limiter;
 mod meter;
 mod needs;
 mod offered;
+mod resident;
+mod resources;
 mod sandbox;
-mod seats;
 mod settings;
 mod structure;
 mod ticker;
@@ -47,3 +50,4 @@ mod wire;
 pub use compile::CompileSettings;
 pub use compile_child::compile_component_child;
 pub use engine::{Figures, WasmtimeEngine};
+pub use resident::ResidentBytes;

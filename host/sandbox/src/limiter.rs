@@ -1,18 +1,27 @@
-//! What one sandbox may take: linear memory in all, elements of a table, core instances. Remembers
-//! what was refused, so that a trap that follows is reported as the limit it comes from.
+//! What one sandbox may take: linear memory in all, elements of a table, core instances, and its part of what all
+//! share. Remembers what was refused, so that a trap that follows is reported as the limit it comes from.
 
-use greenroom_core::Limits;
-use wasmtime::ResourceLimiter;
+use std::sync::Arc;
 
+use async_trait::async_trait;
+use greenroom_core::{Error, Limits};
+use wasmtime::ResourceLimiterAsync;
+
+use crate::resources::Holding;
 use crate::structure::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 
+/// Bytes of one element of a table.
+const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
+
 /// A limit that a guest ran into during the turn under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Refused {
     /// `sandbox_memory_bytes`, and its value.
     Memory(usize),
     /// `sandbox_table_elements`, and its value.
     Table(usize),
+    /// There was no room for it beside all other sandboxes.
+    Shared(Error),
 }
 
 /// Counts what a sandbox has.
@@ -23,16 +32,18 @@ pub(crate) struct Limiter {
     /// What the latest growth that was allowed added, to be taken back if it then fails.
     latest_growth: usize,
     refused: Option<Refused>,
+    holding: Arc<Holding>,
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, holding: Arc<Holding>) -> Self {
         Limiter {
             memory_bytes_max: limits.sandbox_memory_bytes,
             table_elements_max: limits.sandbox_table_elements,
             memory_bytes: 0,
             latest_growth: 0,
             refused: None,
+            holding,
         }
     }
 
@@ -42,18 +53,40 @@ impl Limiter {
     }
 
     /// What was refused since the turn began.
-    pub(crate) fn refused(&self) -> Option<Refused> {
-        self.refused
+    pub(crate) fn refused(&self) -> Option<&Refused> {
+        self.refused.as_ref()
+    }
+
+    /// The sandbox's part of what all share.
+    pub(crate) fn holding(&self) -> &Arc<Holding> {
+        &self.holding
     }
 
     /// Forgets what earlier turns were refused: the guest lived on.
     pub(crate) fn begin_turn(&mut self) {
         self.refused = None;
     }
+
+    /// Takes so many bytes of what all share, or notes that there were none.
+    async fn share(&mut self, bytes: usize) -> bool {
+        let outcome = self.holding.grow(bytes).await;
+        self.latest_growth = if outcome.is_ok() { bytes } else { 0 };
+        if let Err(lacking) = outcome {
+            self.refused = Some(Refused::Shared(self.holding.refusal(lacking)));
+        }
+        outcome.is_ok()
+    }
+
+    fn take_back(&mut self) -> usize {
+        let bytes = std::mem::take(&mut self.latest_growth);
+        self.holding.did_not_grow(bytes);
+        bytes
+    }
 }
 
-impl ResourceLimiter for Limiter {
-    fn memory_growing(
+#[async_trait]
+impl ResourceLimiterAsync for Limiter {
+    async fn memory_growing(
         &mut self,
         current: usize,
         desired: usize,
@@ -66,27 +99,35 @@ impl ResourceLimiter for Limiter {
             self.refused = Some(Refused::Memory(self.memory_bytes_max));
             return Ok(false);
         }
+        if !self.share(growth).await {
+            return Ok(false);
+        }
         self.memory_bytes = total;
-        self.latest_growth = growth;
         Ok(true)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory_bytes -= std::mem::take(&mut self.latest_growth);
+        self.memory_bytes -= self.take_back();
         Ok(())
     }
 
-    fn table_growing(
+    async fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         if desired > self.table_elements_max {
+            self.latest_growth = 0;
             self.refused = Some(Refused::Table(self.table_elements_max));
             return Ok(false);
         }
-        Ok(true)
+        Ok(self.share(desired.saturating_sub(current) * TABLE_ELEMENT_BYTES).await)
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.take_back();
+        Ok(())
     }
 
     fn instances(&self) -> usize {
@@ -105,47 +146,51 @@ impl ResourceLimiter for Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resources::tests::a_holding;
 
-    fn limiter() -> Limiter {
-        Limiter::new(&Limits { sandbox_memory_bytes: 1000, sandbox_table_elements: 10, ..Limits::default() })
+    async fn limiter() -> Limiter {
+        let limits = Limits { sandbox_memory_bytes: 1000, sandbox_table_elements: 10, ..Limits::default() };
+        Limiter::new(&limits, a_holding().await)
     }
 
-    #[test]
-    fn all_memories_of_a_sandbox_share_one_limit() {
-        let mut limiter = limiter();
-        assert!(limiter.memory_growing(0, 600, None).unwrap());
-        assert!(limiter.memory_growing(0, 400, None).unwrap());
+    #[tokio::test]
+    async fn all_memories_of_a_sandbox_share_one_limit() {
+        let mut limiter = limiter().await;
+        assert!(limiter.memory_growing(0, 600, None).await.unwrap());
+        assert!(limiter.memory_growing(0, 400, None).await.unwrap());
         assert_eq!(limiter.refused(), None);
-        assert!(!limiter.memory_growing(400, 401, None).unwrap());
-        assert_eq!(limiter.refused(), Some(Refused::Memory(1000)));
+        assert!(!limiter.memory_growing(400, 401, None).await.unwrap());
+        assert_eq!(limiter.refused(), Some(&Refused::Memory(1000)));
         assert_eq!(limiter.memory_bytes(), 1000);
         limiter.begin_turn();
         assert_eq!(limiter.refused(), None);
     }
 
-    #[test]
-    fn a_growth_that_failed_is_not_counted() {
-        let mut limiter = limiter();
-        assert!(limiter.memory_growing(0, 600, None).unwrap());
-        assert!(limiter.memory_growing(600, 900, None).unwrap());
+    #[tokio::test]
+    async fn a_growth_that_failed_is_not_counted() {
+        let mut limiter = limiter().await;
+        assert!(limiter.memory_growing(0, 600, None).await.unwrap());
+        assert!(limiter.memory_growing(600, 900, None).await.unwrap());
         limiter.memory_grow_failed(wasmtime::format_err!("no memory")).unwrap();
         assert_eq!(limiter.memory_bytes(), 600);
+        assert_eq!(limiter.holding().bytes(), 600);
     }
 
-    #[test]
-    fn a_growth_that_was_refused_takes_nothing_back() {
-        let mut limiter = limiter();
-        assert!(limiter.memory_growing(0, 600, None).unwrap());
-        assert!(!limiter.memory_growing(600, 1001, None).unwrap());
+    #[tokio::test]
+    async fn a_growth_that_was_refused_takes_nothing_back() {
+        let mut limiter = limiter().await;
+        assert!(limiter.memory_growing(0, 600, None).await.unwrap());
+        assert!(!limiter.memory_growing(600, 1001, None).await.unwrap());
         limiter.memory_grow_failed(wasmtime::format_err!("refused")).unwrap();
         assert_eq!(limiter.memory_bytes(), 600);
     }
 
-    #[test]
-    fn tables_have_a_limit_each() {
-        let mut limiter = limiter();
-        assert!(limiter.table_growing(0, 10, None).unwrap());
-        assert!(!limiter.table_growing(0, 11, None).unwrap());
-        assert_eq!(limiter.refused(), Some(Refused::Table(10)));
+    #[tokio::test]
+    async fn tables_have_a_limit_each() {
+        let mut limiter = limiter().await;
+        assert!(limiter.table_growing(0, 10, None).await.unwrap());
+        assert!(!limiter.table_growing(0, 11, None).await.unwrap());
+        assert_eq!(limiter.refused(), Some(&Refused::Table(10)));
+        assert_eq!(limiter.holding().bytes(), 10 * TABLE_ELEMENT_BYTES);
     }
 }

@@ -15,7 +15,7 @@ use crate::behavior::Exports;
 use crate::bindings::greenroom::actor::types;
 use crate::guest::Guest;
 use crate::meter::Panicked;
-use crate::seats::Seat;
+use crate::resources::Holding;
 use crate::ticker::SHORT_SLICE_TICKS;
 use crate::traps::{Stop, host_panicked, trap_of};
 use crate::typed::answered::answered;
@@ -44,7 +44,8 @@ pub(crate) struct Instance {
     settings: Arc<SettingsInForce>,
     /// Whether a call ended in a trap or did not end.
     unfit: bool,
-    _seat: Seat,
+    /// Given back when the store is gone.
+    _holding: Arc<Holding>,
 }
 
 /// Runs `call` within `turn`, measured; any error is a trap.
@@ -57,7 +58,8 @@ async fn run<T>(
     store.data_mut().begin_turn(turn);
     store.set_epoch_deadline(SHORT_SLICE_TICKS);
     let meter = Arc::clone(&store.data().meter);
-    let outcome = meter.measure(call(store)).await;
+    let holding = Arc::clone(store.data().limiter.holding());
+    let outcome = meter.measure(holding.watch(call(store))).await;
     store.data_mut().end_turn();
     match outcome {
         // What a guest made the host do at the last counts too.
@@ -74,18 +76,21 @@ async fn run<T>(
 impl Instance {
     /// Makes an instance in `store`; its initialisers run within `turn`.
     pub(crate) async fn make(
-        mut store: Store<Guest>,
+        store: Store<Guest>,
         exports: &Exports,
         settings: Arc<SettingsInForce>,
-        seat: Seat,
+        holding: Arc<Holding>,
         turn: Arc<dyn TurnHost>,
     ) -> Result<Self, Trap> {
+        // In the order in which they are to go, last first.
+        let holding = holding;
+        let mut store = store;
         let functions = run(&mut store, &settings.limits, turn, async |store| {
             let instance = exports.instance.instantiate_async(&mut *store).await?;
             Functions::of(&instance, store, exports)
         })
         .await?;
-        Ok(Instance { store, functions, settings, unfit: false, _seat: seat })
+        Ok(Instance { store, functions, settings, unfit: false, _holding: holding })
     }
 
     async fn enter<T>(

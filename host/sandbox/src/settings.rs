@@ -5,8 +5,12 @@
 use std::hash::{Hash, Hasher};
 
 use greenroom_core::Limits;
+use rustix::param::page_size;
 use sha2::{Digest, Sha256};
-use wasmtime::{Config, Engine, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
+
+use crate::resources::{Amounts, Resources};
+use crate::structure::CORE_INSTANCES_MAX;
 
 /// What host functions may use of a fiber's stack below the wasm frames: a call to another actor
 /// or a read of the state is polled there, and unoptimised builds need far more than optimised.
@@ -20,17 +24,27 @@ const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
 const MEMORY_GUARD_BYTES: u64 = 32 << 20;
 /// Half of what a process can address on the usual 47 bits, for all linear memories together.
 const MEMORY_POOL_ADDRESS_BYTES: u64 = 64 << 40;
+/// Linear memories for which that is enough.
+pub(crate) const MEMORIES_ADDRESSABLE: usize =
+    (MEMORY_POOL_ADDRESS_BYTES / (MEMORY_RESERVATION_BYTES + MEMORY_GUARD_BYTES)) as usize;
 
-/// Linear memories of a sandbox for which the pool has room on average. Most languages make one;
-/// Python and JavaScript components have two or three.
-const MEMORIES_PER_SANDBOX: u32 = 3;
-/// Likewise tables. Components made by linking shared libraries have one for each adapter.
-const TABLES_PER_SANDBOX: u32 = 8;
-/// Likewise core instances, which take no room of their own until they live.
-const CORE_INSTANCES_PER_SANDBOX: u32 = 64;
 /// Room for an instance's own bookkeeping. The largest seen, a Python interpreter's, needs a
 /// quarter of it.
 const INSTANCE_BYTES: usize = 4 << 20;
+
+/// How large an image of a memory may be whatever it holds; a larger one is made only when half of it is data. Where
+/// data is further apart, each sandbox copies it.
+const IMAGE_BYTES: u64 = 64 << 10;
+
+/// What the place of a linear memory, of a table and of a stack keeps in memory between two sandboxes: what most
+/// sandboxes write. Pages that are wiped instead of given back save the next sandbox its faults, and everybody the
+/// interrupts of other processors. Who wrote more gives all of the rest back at once: were that gathered, what a few
+/// large ones had would stay.
+const MEMORY_KEPT_BYTES: usize = 64 << 10;
+const TABLE_KEPT_BYTES: usize = 4 << 10;
+const STACK_KEPT_BYTES: usize = 32 << 10;
+/// All places together keep one part in so many of `memory_bytes`, or a little more.
+const KEPT_PART: u64 = 6;
 
 fn configuration(limits: &Limits) -> Config {
     let mut config = Config::new();
@@ -45,32 +59,61 @@ fn configuration(limits: &Limits) -> Config {
         .memory_reservation(MEMORY_RESERVATION_BYTES)
         .memory_guard_size(MEMORY_GUARD_BYTES)
         .memory_init_cow(true)
+        .memory_guaranteed_dense_image_size(IMAGE_BYTES)
         .max_wasm_stack(limits.sandbox_stack_bytes)
         .async_stack_size(limits.sandbox_stack_bytes + HOST_STACK_BYTES)
+        // Else a place would keep for ever as much of its stack as the deepest recursion in it has used.
+        .async_stack_zeroing(true)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(BACKTRACE_FRAMES));
     config
 }
 
-fn pool(limits: &Limits, sandboxes: usize) -> PoolingAllocationConfig {
-    let sandboxes = u32::try_from(sandboxes).unwrap_or(u32::MAX);
-    let memories_addressable = MEMORY_POOL_ADDRESS_BYTES / (MEMORY_RESERVATION_BYTES + MEMORY_GUARD_BYTES);
-    let memories = u64::from(sandboxes.saturating_mul(MEMORIES_PER_SANDBOX)).min(memories_addressable);
+fn pool(limits: &Limits, resources: &Resources) -> PoolingAllocationConfig {
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let sandboxes = resources.sandboxes_max();
+    let Amounts { memories, tables, .. } = resources.most();
 
-    // A place keeps nothing of its last sandbox. Pages that are wiped for the next one instead of given back
-    // save it some faults, but a sandbox that goes since memory is short must leave more room, not less.
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(sandboxes)
-        .total_core_instances(sandboxes.saturating_mul(CORE_INSTANCES_PER_SANDBOX))
-        .total_memories(memories as u32)
-        .total_tables(sandboxes.saturating_mul(TABLES_PER_SANDBOX))
-        .total_stacks(sandboxes)
+    pool.total_component_instances(count(sandboxes))
+        // They take no room of their own until they live, and each sandbox has its bound.
+        .total_core_instances(count(sandboxes.saturating_mul(CORE_INSTANCES_MAX)))
+        .total_memories(count(memories))
+        .total_tables(count(tables))
+        .total_stacks(count(sandboxes))
         .max_component_instance_size(INSTANCE_BYTES)
         .max_core_instance_size(INSTANCE_BYTES)
         .max_memories_per_module(crate::structure::MEMORIES_MAX as u32)
         .max_tables_per_module(crate::structure::TABLES_MAX as u32)
         .max_memory_size(limits.sandbox_memory_bytes)
         .table_elements(limits.sandbox_table_elements);
+    let kept = Kept::of(limits.memory_bytes, sandboxes);
+    pool.async_stack_keep_resident(kept.stack);
+    // Without the kernel's help (before Linux 6.7, or where it is forbidden) each place would keep its first pages
+    // whether they were written or not.
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        pool.pagemap_scan(Enabled::Yes)
+            .linear_memory_keep_resident(kept.memory)
+            .table_keep_resident(kept.table);
+    }
     pool
+}
+
+/// What places keep, in bytes.
+#[derive(Debug, PartialEq)]
+struct Kept {
+    memory: usize,
+    table: usize,
+    stack: usize,
+}
+
+impl Kept {
+    /// As much as there is room for when all places are in use: less each, in whole pages, where there are many.
+    fn of(memory_bytes: u64, sandboxes: usize) -> Self {
+        let all = MEMORY_KEPT_BYTES + TABLE_KEPT_BYTES + STACK_KEPT_BYTES;
+        let room = usize::try_from(memory_bytes / KEPT_PART).unwrap_or(usize::MAX) / sandboxes.max(1);
+        let part = |bytes: usize| (bytes * room.min(all) / all).next_multiple_of(page_size());
+        Kept { memory: part(MEMORY_KEPT_BYTES), table: part(TABLE_KEPT_BYTES), stack: part(STACK_KEPT_BYTES) }
+    }
 }
 
 /// The engine that compiles, and never runs anything.
@@ -79,9 +122,9 @@ pub(crate) fn compiling_engine(limits: &Limits) -> wasmtime::Result<Engine> {
 }
 
 /// The engine that runs, with everything that many sandboxes need set aside beforehand.
-pub(crate) fn running_engine(limits: &Limits, sandboxes: usize) -> wasmtime::Result<Engine> {
+pub(crate) fn running_engine(limits: &Limits, resources: &Resources) -> wasmtime::Result<Engine> {
     let mut config = configuration(limits);
-    config.allocation_strategy(pool(limits, sandboxes));
+    config.allocation_strategy(pool(limits, resources));
     Engine::new(&config)
 }
 
@@ -111,7 +154,14 @@ impl Hasher for ShaHasher {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::resident::Resident;
+
+    fn resources(limits: &Limits) -> Arc<Resources> {
+        Resources::new(limits, Resident::unwatched())
+    }
 
     #[test]
     fn what_the_child_compiles_the_host_can_load_whatever_the_limits() {
@@ -122,14 +172,29 @@ mod tests {
             ..Limits::default()
         };
         let compiling = compiling_engine(&Limits::default()).unwrap();
-        let running = running_engine(&small, small.sandboxes).unwrap();
+        let running = running_engine(&small, &resources(&small)).unwrap();
         assert_eq!(compatibility(&compiling), compatibility(&running));
         assert_eq!(compatibility(&running), compatibility(&running));
     }
 
     #[test]
+    fn places_keep_what_there_is_room_for() {
+        let most = Kept { memory: MEMORY_KEPT_BYTES, table: TABLE_KEPT_BYTES, stack: STACK_KEPT_BYTES };
+        assert_eq!(Kept::of(2 << 30, 100), most);
+        for (memory_bytes, sandboxes) in [(2 << 30, 10_000), (256 << 20, 10_000), (0, 1), (u64::MAX, 0)] {
+            let Kept { memory, table, stack } = Kept::of(memory_bytes, sandboxes);
+            let (all, pages) = ((memory + table + stack) * sandboxes, 3 * page_size() * sandboxes);
+            assert!(
+                all as u64 <= memory_bytes / KEPT_PART + pages as u64,
+                "{memory_bytes} {sandboxes} {all}"
+            );
+            assert!([memory, table, stack].iter().all(|kept| kept % page_size() == 0));
+        }
+    }
+
+    #[test]
     fn the_pool_of_the_default_limits_fits_the_address_space() {
         let limits = Limits::default();
-        running_engine(&limits, limits.sandboxes).unwrap();
+        running_engine(&limits, &resources(&limits)).unwrap();
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn gave_up(error: Error) -> Stop {
 }
 
 /// Says why a guest stopped. `refused` is what the limiter refused it since the turn began.
-pub(crate) fn trap_of(error: &wasmtime::Error, refused: Option<Refused>, limits: &Limits) -> Trap {
+pub(crate) fn trap_of(error: &wasmtime::Error, refused: Option<&Refused>, limits: &Limits) -> Trap {
     match error.downcast_ref::<Stop>() {
         Some(Stop::Turn(error)) => return Trap::Host(error.clone()),
         Some(Stop::CpuLimit) => {
@@ -65,6 +65,9 @@ pub(crate) fn trap_of(error: &wasmtime::Error, refused: Option<Refused>, limits:
         Some(Refused::Table(limit)) => Trap::MemoryLimit(format!(
             "needs a larger table than sandbox_table_elements ({limit}) allows: {detail}"
         )),
+        Some(Refused::Shared(error)) => {
+            Trap::Host(Error::new(error.code, format!("{}: {detail}", error.detail)))
+        }
         None => Trap::Crashed(detail),
     }
 }
@@ -149,19 +152,21 @@ mod tests {
         let error = Error::new(Code::StateLimit, "full");
         let limits = Limits::default();
         let stopped = wasmtime::Error::from(Stop::Turn(error.clone())).context("somewhere");
-        assert_eq!(trap_of(&stopped, Some(Refused::Memory(1)), &limits), Trap::Host(error));
+        assert_eq!(trap_of(&stopped, Some(&Refused::Memory(1)), &limits), Trap::Host(error));
     }
 
     #[test]
     fn a_refusal_names_its_limit_and_value() {
         let limits = Limits::default();
         let trap = wasmtime::Error::from(wasmtime::Trap::UnreachableCodeReached);
-        let Trap::MemoryLimit(text) = trap_of(&trap, Some(Refused::Memory(65536)), &limits) else { panic!() };
+        let Trap::MemoryLimit(text) = trap_of(&trap, Some(&Refused::Memory(65536)), &limits) else {
+            panic!()
+        };
         assert!(
             text.contains("sandbox_memory_bytes (65536 bytes)") && text.contains("unreachable"),
             "{text}"
         );
-        let Trap::MemoryLimit(text) = trap_of(&trap, Some(Refused::Table(7)), &limits) else { panic!() };
+        let Trap::MemoryLimit(text) = trap_of(&trap, Some(&Refused::Table(7)), &limits) else { panic!() };
         assert!(text.contains("sandbox_table_elements (7)"), "{text}");
         assert!(matches!(trap_of(&trap, None, &limits), Trap::Crashed(text) if text.contains("unreachable")));
     }

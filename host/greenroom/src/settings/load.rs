@@ -12,6 +12,7 @@ use toml::{Table, Value};
 use super::Settings;
 use super::table::{self, SETTINGS};
 use crate::cli::Serve;
+use crate::memory::MemoryThereIs;
 
 /// Why a configuration is refused: where, what and why.
 #[derive(Debug)]
@@ -41,14 +42,26 @@ impl Settings {
         arguments: &Serve,
         variables: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<(Settings, Vec<String>), InvalidSettings> {
+        let there_is = MemoryThereIs::look();
         let mut settings = Settings::default();
+        if let Some(there_is) = &there_is {
+            settings.limits.memory_bytes = there_is.default_budget();
+        }
         if let Some(path) = &arguments.config {
             let text =
                 std::fs::read_to_string(path).map_err(|error| InvalidSettings::new(path.display(), error))?;
             settings.take_file(path, &text)?;
         }
-        let warnings = settings.take_environment(variables)?;
+        let mut warnings = settings.take_environment(variables)?;
         settings.take_arguments(arguments)?;
+        let budget = settings.limits.memory_bytes;
+        if let Some(there_is) = there_is.filter(|there_is| there_is.is_less_than(budget)) {
+            warnings.push(format!(
+                "limits.memory_bytes ({budget} bytes) is more than there is, {there_is}: the system would end the \
+                 host before it has reached its budget; lower it, or leave it out for {} bytes",
+                there_is.default_budget()
+            ));
+        }
         Ok((settings, warnings))
     }
 

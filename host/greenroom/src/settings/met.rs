@@ -83,7 +83,12 @@ const MET: &[Met] = &[
         "waits; 503 `overloaded`, with `Retry-After`, when none became idle within `ROOM_WITHIN`",
         "the one idle for longest: `deactivate`",
     ),
-    met("limits.memory_bytes", NOTHING, "those idle for longest: `deactivate`"),
+    met(
+        "limits.memory_bytes",
+        "503 `overloaded`, with `Retry-After`",
+        "those idle for longest: `deactivate`; when sandboxes at work have reserved all there is, `memory.grow` gives -1; \
+         while more is in memory than that, those of the type that has most are stopped",
+    ),
     met("limits.idle_timeout", NOTHING, "`deactivate`"),
     met("limits.delivery_attempts", NOTHING, "no further delivery: the message is a dead letter"),
     met("limits.retry_backoff", NOTHING, NOTHING),
@@ -238,6 +243,72 @@ const FIXED: &[Fixed] = &[
         "VALUES_UNDER_WAY_MAX",
         "Values in the arguments of all typed calls under way; those of one component have three quarters at most.",
         "503 `overloaded`",
+    ),
+    fixed(
+        "sandbox/src/resources.rs",
+        "RESERVABLE_EIGHTHS",
+        "Eighths of `limits.memory_bytes` that sandboxes together can reserve; a single one can always have what `limits.sandbox_memory_bytes` allows.",
+        "waits `WAIT_MAX`; then `memory.grow` gives -1, and a trap that follows is 503 `overloaded`",
+    ),
+    fixed(
+        "sandbox/src/resources.rs",
+        "UNRESERVED_BYTES",
+        "Bytes of linear memory and tables that a sandbox has without reserving them, besides the size of its component.",
+        "the rest is reserved",
+    ),
+    fixed(
+        "sandbox/src/resources.rs",
+        "PER_FREE",
+        "How much one actor type may have of all reserved memory, linear memories and tables, for each part that is still free: nine tenths when it is alone.",
+        "as of `RESERVABLE_EIGHTHS`; for a new sandbox 503 `overloaded`, with `Retry-After`",
+    ),
+    fixed(
+        "sandbox/src/resources.rs",
+        "MEMORIES_PER_SANDBOX",
+        "Linear memories that there can be at once, for each of `limits.sandboxes`.",
+        "as of `PER_FREE`",
+    ),
+    fixed(
+        "sandbox/src/resources.rs",
+        "TABLES_PER_SANDBOX",
+        "Tables that there can be at once, for each of `limits.sandboxes`.",
+        "as of `PER_FREE`",
+    ),
+    fixed(
+        "sandbox/src/resources.rs",
+        "WAIT_MAX",
+        "How long a sandbox waits for room among others, while idle ones of its type go, and of others' where those have more.",
+        "as of `PER_FREE`",
+    ),
+    fixed(
+        "sandbox/src/resident.rs",
+        "SHORT_SIXTEENTHS",
+        "Sixteenths of `limits.memory_bytes` in memory, or two full sandboxes where that is more, beyond which sandboxes at work of the types that have most are stopped.",
+        "503 `overloaded`, with `Retry-After`",
+    ),
+    fixed(
+        "sandbox/src/settings.rs",
+        "KEPT_PART",
+        "All places of sandboxes keep one part in so many of `limits.memory_bytes` between two sandboxes, at most.",
+        "–",
+    ),
+    fixed(
+        "sandbox/src/settings.rs",
+        "IMAGE_BYTES",
+        "Bytes of the image of a linear memory whatever its data; a larger one is at most twice its data.",
+        "each sandbox copies the data",
+    ),
+    fixed(
+        "sandbox/src/compile.rs",
+        "CODE_PER_BYTE",
+        "Bytes of compiled code for each byte of a component, besides `CODE_BYTES_MIN`.",
+        "422 `component-rejected`",
+    ),
+    fixed(
+        "sandbox/src/compile.rs",
+        "CODE_BYTES_MIN",
+        "Bytes of compiled code that a component may have however small it is.",
+        "422 `component-rejected`",
     ),
     fixed(
         "sandbox/src/structure.rs",
@@ -398,6 +469,7 @@ fn settable() -> String {
         let Some(Met { client, guest, .. }) = MET.iter().find(|met| met.key == setting.key) else { continue };
         let default = match setting.key {
             "compile.concurrency" => "processors".to_owned(),
+            "limits.memory_bytes" => "half of the memory".to_owned(),
             _ => (setting.show)(&defaults),
         };
         let (key, meaning) = (setting.key, setting.meaning);

@@ -160,6 +160,7 @@ fn documented(table: &str) -> String {
         if own == table {
             let default = match setting.key {
                 "compile.concurrency" => "processors".to_owned(),
+                "limits.memory_bytes" => "half of the memory".to_owned(),
                 _ => (setting.show)(&defaults),
             };
             let row = format!("| `{name}` | `{}` | {default} | {} |\n", setting.variable(), setting.meaning);

@@ -370,3 +370,47 @@ async fn flipped_bits_never_do_more_than_be_refused() {
         survives(&host, bytes).await;
     }
 }
+
+/// Data at the start of 16 MiB and at its end.
+const SPARSE: &str =
+    r#"256) (data (memory {}) (i32.const 0) "x") (data (memory {}) (i32.const 16777215) "y")"#;
+
+/// The component with further modules in it, which it never instantiates.
+fn with_modules(component: &[u8], modules: &[Vec<u8>]) -> Bytes {
+    const CORE_MODULE_SECTION: u8 = 1;
+    let mut bytes = component.to_vec();
+    for module in modules {
+        bytes.push(CORE_MODULE_SECTION);
+        let mut length = module.len();
+        while length >= 0x80 {
+            bytes.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        bytes.push(length as u8);
+        bytes.extend(module);
+    }
+    bytes.into()
+}
+
+/// Bytes of all code in the cache.
+fn cached_bytes(folder: &Path) -> u64 {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    files.filter(|file| file.file_name() != "key").map(|file| file.metadata().unwrap().len()).sum()
+}
+
+#[tokio::test]
+async fn an_image_costs_what_its_data_costs() {
+    let sparse = |name: &str| SPARSE.replace("{}", name);
+    let module = wat::parse_str(format!("(module (memory {})", sparse("0"))).unwrap();
+    let never_instantiated = with_modules(&Guest::default().component(), &vec![module; 15]);
+    let items: String =
+        (0..7).map(|number| format!("(memory $m{number} {}\n", sparse(&format!("$m{number}")))).collect();
+    let instantiated = Guest { items: &items, ..Guest::default() }.component();
+    for component in [never_instantiated, instantiated] {
+        let host = Host::new(&Limits { sandbox_memory_bytes: 128 << 20, ..small_limits() });
+        let size = component.len();
+        host.start(component).await;
+        let code = cached_bytes(host.folder.path());
+        assert!(code < 1 << 20, "{size} bytes became {code}");
+    }
+}
