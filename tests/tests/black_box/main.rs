@@ -23,6 +23,7 @@ mod languages;
 mod languages_page;
 mod lifecycle;
 mod many_languages;
+mod memory;
 mod metrics;
 mod p10_versions;
 mod p1_one_at_a_time;
