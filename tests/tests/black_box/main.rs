@@ -24,6 +24,7 @@ mod languages_page;
 mod lifecycle;
 mod long_turns;
 mod many_languages;
+mod memory;
 mod metrics;
 mod p10_versions;
 mod p1_one_at_a_time;
