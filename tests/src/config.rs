@@ -1,6 +1,9 @@
 //! The configuration file of a host under test.
 
 use std::fmt::Write as _;
+use std::path::Path;
+
+use tokio::process::Command;
 
 /// Far more than any compilation takes, also on a machine that does much else meanwhile.
 const COMPILE_TIMEOUT: &str = "5m";
@@ -11,6 +14,7 @@ pub struct Settings {
     limits: Vec<(String, String)>,
     environment: Vec<(String, String)>,
     has_fail_points: bool,
+    files: Option<u64>,
 }
 
 impl Settings {
@@ -33,6 +37,20 @@ impl Settings {
     #[must_use]
     pub fn fail_points(self, plans: &str) -> Self {
         Settings { has_fail_points: true, ..self.variable("FAILPOINTS", plans) }
+    }
+
+    /// With a host that may have so many files open.
+    #[must_use]
+    pub fn files(self, files: u64) -> Self {
+        Settings { files: Some(files), ..self }
+    }
+
+    /// What starts `program`, for whoever adds its arguments.
+    pub fn command(&self, program: &Path) -> Command {
+        let Some(files) = self.files else { return Command::new(program) };
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("ulimit -n {files} && exec \"$0\" \"$@\"")).arg(program);
+        command
     }
 
     /// Whether the host is one that can be made to fail.

@@ -188,11 +188,10 @@ pub fn serve_command(data: &Path) -> anyhow::Result<Command> {
 
 /// The same on that address.
 pub fn serve_command_at(data: &Path, address: &str) -> anyhow::Result<Command> {
-    Ok(serve_command_of(&guests::host_binary()?, data, address))
+    Ok(serve_command_of(Command::new(guests::host_binary()?), data, address))
 }
 
-fn serve_command_of(program: &Path, data: &Path, address: &str) -> Command {
-    let mut command = Command::new(program);
+fn serve_command_of(mut command: Command, data: &Path, address: &str) -> Command {
     command.arg("serve").arg("--data").arg(data).args(["--listen", address]);
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
@@ -209,7 +208,7 @@ async fn spawn(directory: &Path, settings: &Settings) -> anyhow::Result<(Child, 
 
     let program =
         if settings.has_fail_points() { guests::host_with_fail_points()? } else { guests::host_binary()? };
-    let mut command = serve_command_of(&program, &directory.join("data"), ANY_PORT);
+    let mut command = serve_command_of(settings.command(&program), &directory.join("data"), ANY_PORT);
     command.envs(settings.environment().iter().map(|(name, value)| (name, value)));
     command.arg("--config").arg(&config).stdout(output).stderr(log);
     // Its own group: what stops the test or the demo from the keyboard does not stop the host.

@@ -31,6 +31,33 @@ async fn no_web_page_of_others_reaches_a_host_on_loopback() -> anyhow::Result<()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_origin_has_no_effect_unless_it_is_allowed() -> anyhow::Result<()> {
+    const PATH: &str = "/v1/actors/probe/a/increment";
+    let host = Host::with_probe(Settings::default()).await?;
+    let page = [("origin", "http://localhost:3000"), ("content-type", "text/plain")];
+    let preflight = [("origin", "http://localhost:3000"), ("access-control-request-method", "POST")];
+    host.send_request(Method::POST, PATH, &page, Bytes::new()).await?.refused(403, "forbidden");
+    let reply = host.send_request(Method::OPTIONS, PATH, &preflight, Bytes::new()).await?;
+    assert!(reply.status >= 400 && !reply.headers.contains_key("access-control-allow-origin"));
+    host.get("/v1/actors/probe/a").await?.refused(404, "unknown-actor");
+
+    let settings = Settings::default().variable("GREENROOM_CORS_ORIGINS", "http://localhost:3000");
+    let host = Host::with_probe(settings).await?;
+    let allowed = host.send_request(Method::OPTIONS, PATH, &preflight, Bytes::new()).await?;
+    assert_eq!(
+        (allowed.status, allowed.header("access-control-allow-origin")),
+        (204, "http://localhost:3000")
+    );
+    assert!(allowed.header("access-control-allow-headers").contains("idempotency-key"));
+    let reply = host.send_request(Method::POST, PATH, &page, Bytes::new()).await?.expect(200);
+    assert_eq!(reply.header("access-control-allow-origin"), "http://localhost:3000");
+    assert_eq!((reply.header("vary"), reply.header("x-content-type-options")), ("origin", "nosniff"));
+    let other = [("origin", "http://localhost:3001")];
+    host.send_request(Method::POST, PATH, &other, Bytes::new()).await?.refused(403, "forbidden");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn with_tokens_only_their_bearers_are_let_in() -> anyhow::Result<()> {
     let host = Host::with(Settings::default().variable("GREENROOM_TOKENS", TOKEN)).await?;
     let path = "/v1/actor-types";

@@ -30,16 +30,16 @@ const MEMORY_MORE: u64 = 64 << 20;
 
 const INCREMENT: &str = "POST /v1/actors/probe/a/increment HTTP/1.1\r\nhost: localhost\r\n";
 
-fn address(host: &Host) -> &str {
+pub(crate) fn address(host: &Host) -> &str {
     host.base().trim_start_matches("http://")
 }
 
-async fn connect(host: &Host) -> anyhow::Result<TcpStream> {
+pub(crate) async fn connect(host: &Host) -> anyhow::Result<TcpStream> {
     TcpStream::connect(address(host)).await.context("could not connect")
 }
 
 /// What comes until the connection is closed, which must be soon.
-async fn rest(stream: &mut TcpStream) -> anyhow::Result<Vec<u8>> {
+pub(crate) async fn rest(stream: &mut TcpStream) -> anyhow::Result<Vec<u8>> {
     let mut all = Vec::new();
     let read = tokio::time::timeout(SOON, stream.read_to_end(&mut all)).await;
     // A connection that is reset has said all it will.
@@ -55,7 +55,7 @@ async fn exchange(host: &Host, bytes: &[u8]) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&rest(&mut stream).await?).into_owned())
 }
 
-fn status(answer: &str) -> &str {
+pub(crate) fn status(answer: &str) -> &str {
     answer.split(' ').nth(1).unwrap_or(answer)
 }
 
@@ -401,7 +401,7 @@ async fn exchange_closing(host: &Host) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&all).into_owned())
 }
 
-fn open_descriptors(host: &Host) -> anyhow::Result<usize> {
+pub(crate) fn open_descriptors(host: &Host) -> anyhow::Result<usize> {
     Ok(std::fs::read_dir(format!("/proc/{}/fd", host.pid()))?.count())
 }
 
@@ -433,7 +433,7 @@ async fn without_a_file_descriptor_left_it_waits_and_goes_on() -> anyhow::Result
 }
 
 /// A frame of HTTP/2.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
     let mut frame = length[1..].to_vec();
     frame.extend([kind, flags]);
@@ -442,13 +442,13 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RESET: u8 = 3;
-const SETTINGS: u8 = 4;
-const CONTINUATION: u8 = 9;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RESET: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(crate) const END_HEADERS: u8 = 4;
 
 /// A field whose name is one of the static table.
 fn field(name: u8, value: &str) -> Vec<u8> {
@@ -468,7 +468,7 @@ fn call_fields_of(method: &str) -> Vec<u8> {
 }
 
 /// The header section of a call.
-fn call_fields() -> Vec<u8> {
+pub(crate) fn call_fields() -> Vec<u8> {
     call_fields_of("echo")
 }
 

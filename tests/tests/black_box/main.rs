@@ -17,6 +17,7 @@ mod deploy;
 mod described;
 mod hostile_guests;
 mod hostile_http;
+mod hostile_peers;
 mod hostile_uploads;
 mod interchangeable;
 mod languages;
