@@ -290,10 +290,10 @@ pub(crate) async fn serve<S>(
                 let left = bounds.idle_timeout.saturating_sub(activity.since_last_request());
                 let is_idle = activity.requests_under_way() == 0 && left.is_zero() && !has_moved;
                 // A reply may go on being taken after its request, as long as it moves.
-                let next = if activity.requests_under_way() > 0 || left.is_zero() {
-                    bounds.idle_timeout
-                } else {
-                    left
+                let next = match left {
+                    _ if activity.requests_under_way() > 0 => bounds.idle_timeout,
+                    Duration::ZERO => bounds.idle_timeout / 8,
+                    left => left,
                 };
                 events.push(after(next, Event::Look).boxed());
                 is_idle
