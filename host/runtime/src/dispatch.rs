@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::activation::Activation;
+use crate::arrivals::Arrivals;
 use crate::background::Background;
 use crate::backlog::{Backlogs, mailbox_full};
 use crate::committer::{Committed, Committer};
@@ -59,6 +60,7 @@ pub(crate) struct Dispatch {
     pub(crate) scheduler: Scheduler,
     pub(crate) background: Background,
     pub(crate) residency: Residency,
+    arrivals: Arrivals,
     long_turns: LongTurns,
     pub(crate) requests: Requests,
     pub(crate) purges: Purges,
@@ -97,6 +99,7 @@ impl Dispatch {
         };
         Dispatch {
             residency: Residency::new(&limits),
+            arrivals: Arrivals::default(),
             long_turns: LongTurns::default(),
             limits,
             store,
@@ -202,16 +205,42 @@ impl Dispatch {
         is_called: bool,
         deadline: Instant,
     ) -> Result<(), Error> {
-        let mut delivered = self.deliver(to, work, rouse);
-        while let Err((error, work)) = delivered {
-            if error.code != Code::Overloaded {
-                return Err(error);
+        let mut work = work;
+        if !self.arrivals.any(to) {
+            match self.deliver(to, work, rouse) {
+                Ok(()) => return Ok(()),
+                Err((error, back)) if error.code == Code::Overloaded => work = back,
+                Err((error, _)) => return Err(error),
             }
-            // Boxed, since hardly anybody waits here.
-            let place = Box::pin(self.residency.place_in_time(to, is_called, deadline)).await?;
-            delivered = self.deliver_to(to, work, rouse, Some(place));
         }
-        Ok(())
+        // Boxed, since hardly anybody waits here.
+        Box::pin(self.deliver_in_line(to, work, rouse, is_called, deadline)).await
+    }
+
+    /// The same behind those who wait for room for that actor already.
+    async fn deliver_in_line(
+        self: &Arc<Self>,
+        to: &Address,
+        mut work: Work,
+        rouse: fn(&Life),
+        is_called: bool,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let line = self.arrivals.join(to);
+        let Ok(_first) = within(deadline, line.first.lock()).await else { return Err(self.timed_out(to)) };
+        loop {
+            match self.deliver(to, work, rouse) {
+                Ok(()) => return Ok(()),
+                Err((error, back)) if error.code == Code::Overloaded => work = back,
+                Err((error, _)) => return Err(error),
+            }
+            let place = self.residency.place_in_time(to, is_called, deadline).await?;
+            match self.deliver_to(to, work, rouse, Some(place)) {
+                Ok(()) => return Ok(()),
+                Err((error, back)) if error.code == Code::Overloaded => work = back,
+                Err((error, _)) => return Err(error),
+            }
+        }
     }
 
     /// The same without waiting, and gives back what could not be handed over.
@@ -342,6 +371,7 @@ impl Dispatch {
             ("requests with a key", self.requests.len()),
             ("bytes on the way to the store", self.committer.bytes_on_the_way()),
             ("places in memory", self.residency.taken()),
+            ("messages that wait for room", self.arrivals.waiting()),
             ("work that nobody waits for", self.background.taken()),
         ];
         noted.into_iter().filter(|(_, count)| *count > 0).map(|(what, n)| format!("{n} {what}")).collect()

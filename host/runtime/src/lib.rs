@@ -13,6 +13,7 @@
 mod activation;
 mod ahead;
 mod alarm;
+mod arrivals;
 mod background;
 mod backlog;
 mod backup;

@@ -133,7 +133,7 @@ const CORS_ORIGINS: Setting = Setting {
     meaning: "Of which origins web pages may use the API from a browser, besides its own, for example \
               `https://app.example.com`. In the file a list, in the environment separated by commas.",
     set: |settings, text| {
-        let texts = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        let texts = text.split(',').map(str::trim).filter(|origin| !matches!(*origin, "" | "none"));
         let origins: Result<Vec<Origin>, _> =
             texts.map(|text| Origin::new(text).map_err(|error| format!("{text:?}: {error}"))).collect();
         settings.cors_origins = origins?;
