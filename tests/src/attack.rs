@@ -1,9 +1,9 @@
 //! The neighbour check: while an attack is under way, a healthy actor answers about as fast as it did before,
 //! and the host stays within its memory.
 //!
-//! How fast is fast is what the same actor needed just before, in the same run: the bounds are ratios of its median
-//! and of its 99th percentile. Both times its calls are judged by the best of a few windows, each a part of the
-//! time: a hiccup of the machine spoils one window, an attack that holds others up spoils all.
+//! How fast is fast is what the same actor needed just before, in the same run: the bounds of its median and of its
+//! 99th percentile are so many times the median of before. Its calls are judged by the best of a few windows, each a
+//! part of the time: a hiccup of the machine spoils one window, an attack that holds others up spoils all.
 
 use std::fmt;
 use std::future::Future;
@@ -21,8 +21,8 @@ use crate::statistics::{Latencies, shown};
 
 /// How many times slower the median of a neighbour's calls may become.
 const MEDIAN_SLOWER_MAX: f64 = 3.0;
-/// How many times slower its 99th percentile may become.
-const P99_SLOWER_MAX: f64 = 12.0;
+/// How many times the median of before its 99th percentile may become.
+const P99_SLOWER_MAX: f64 = 40.0;
 const CALLS_BEFORE: usize = 300;
 /// Into how many windows the calls are divided.
 const WINDOWS: usize = 3;
@@ -52,9 +52,15 @@ impl Seen {
         Ok(())
     }
 
-    /// The lowest median and the lowest 99th percentile of the windows.
+    /// The lowest median and the lowest 99th percentile of the windows. Where there were too few calls for a window,
+    /// the quickest stands for both: it too was held up if all were.
     fn best(&self) -> anyhow::Result<Best> {
-        let windows = (self.took.len() / CALLS_IN_A_WINDOW_MIN).clamp(1, WINDOWS);
+        if self.took.len() < CALLS_IN_A_WINDOW_MIN {
+            let quickest = self.took.iter().min().copied();
+            let quickest = quickest.ok_or_else(|| anyhow::anyhow!("the neighbour was never asked"))?;
+            return Ok(Best { median: quickest, p99: quickest });
+        }
+        let windows = (self.took.len() / CALLS_IN_A_WINDOW_MIN).min(WINDOWS);
         let window = self.took.len() / windows;
         let each = self.took.chunks_exact(window.max(1)).map(|calls| Latencies::from(calls.to_vec()));
         let (mut median, mut p99) = (Duration::MAX, Duration::MAX);
@@ -62,7 +68,6 @@ impl Seen {
             median = median.min(calls.percentile(50.0));
             p99 = p99.min(calls.percentile(99.0));
         }
-        ensure!(median < Duration::MAX, "the neighbour was never asked");
         Ok(Best { median, p99 })
     }
 }
@@ -113,15 +118,18 @@ pub async fn while_under_attack<T>(
 
     let (calls, grown) = (seen.took.len(), seen.own_max.saturating_sub(idle.own_max));
     let (idle, attacked) = (idle.best()?, seen.best()?);
-    let slower = |attacked: Duration, idle: Duration| attacked.as_secs_f64() / idle.as_secs_f64();
-    let (median, p99) = (slower(attacked.median, idle.median), slower(attacked.p99, idle.p99));
+    let slower = |attacked: Duration| attacked.as_secs_f64() / idle.median.as_secs_f64();
+    let (median, p99) = (slower(attacked.median), slower(attacked.p99));
     let told = format!(
-        "{what}: {calls} calls of a neighbour, {attacked}; idle {idle}; {median:.1} and {p99:.1} times slower; {} MiB more",
+        "{what}: {calls} calls of a neighbour, {attacked}; idle {idle}; {median:.1} and {p99:.1} times that median; {} MiB more",
         grown >> 20
     );
     println!("{told}");
-    ensure!(median <= MEDIAN_SLOWER_MAX, "the median is more than {MEDIAN_SLOWER_MAX} times slower: {told}");
-    ensure!(p99 <= P99_SLOWER_MAX, "the 99th percentile is more than {P99_SLOWER_MAX} times slower: {told}");
+    ensure!(median <= MEDIAN_SLOWER_MAX, "the median is more than {MEDIAN_SLOWER_MAX} times as long: {told}");
+    ensure!(
+        p99 <= P99_SLOWER_MAX,
+        "the 99th percentile is more than {P99_SLOWER_MAX} times that median: {told}"
+    );
     ensure!(grown <= memory_bytes, "more memory than {} MiB: {told}", memory_bytes >> 20);
     Ok(outcome)
 }

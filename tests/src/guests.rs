@@ -17,6 +17,13 @@ pub(crate) fn target_folder() -> anyhow::Result<PathBuf> {
     Ok(profile_folder()?.parent().unwrap_or(Path::new("target")).to_path_buf())
 }
 
+/// The same behavior in other bytes: with a custom section at its end.
+pub fn variant(component: &[u8], label: u8) -> Vec<u8> {
+    let mut bytes = component.to_vec();
+    bytes.extend([0, 3, 1, b'v', label]);
+    bytes
+}
+
 /// The `greenroom` binary: the one named by `GREENROOM_BIN`, or the one of the same build profile.
 pub fn host_binary() -> anyhow::Result<PathBuf> {
     let path = match std::env::var_os("GREENROOM_BIN") {

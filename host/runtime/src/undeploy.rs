@@ -46,6 +46,8 @@ impl Dispatch {
         let _changing = self.types.changing().await;
         let before = self.types.active(actor_type).ok();
         let removal = AssertUnwindSafe(self.remove_type(actor_type, purge)).catch_unwind().await;
+        // However it ended: there may be something to remove now.
+        self.purges.begin();
         // Then nobody knows how far it came.
         let panicked = |_| Err(StoreError::Unknown("undeploying an actor type panicked".into()));
         let error = match removal.unwrap_or_else(panicked) {
@@ -92,7 +94,6 @@ impl Dispatch {
         FailPoint::UndeployClosed.reach();
         let undeployed = self.store.undeploy(actor_type, purge).await;
         FailPoint::UndeployStored.reach();
-        self.purges.begin();
         undeployed
     }
 

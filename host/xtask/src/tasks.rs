@@ -94,8 +94,21 @@ fn test_steps(black_box_only: bool, options: &[String]) -> anyhow::Result<Vec<St
             steps.extend(compiled::checks(&guests));
         }
     }
-    let black_box = ["test", "-p", "greenroom-tests", "--no-fail-fast"];
+    let black_box =
+        ["test", "-p", "greenroom-tests", "--no-fail-fast", "--lib", "--bins", "--test", "black_box"];
     steps.push(separated(Step::cargo("black-box tests", &black_box)));
+    // They judge times and memory, so each has the machine for itself.
+    let under_attack = [
+        "test",
+        "-p",
+        "greenroom-tests",
+        "--no-fail-fast",
+        "--test",
+        "under_attack",
+        "--",
+        "--test-threads=1",
+    ];
+    steps.push(Step::cargo("black-box tests under attack", &under_attack).args(options));
     Ok(steps)
 }
 

@@ -3,14 +3,8 @@
 use anyhow::Context as _;
 use greenroom_tests::client::{Client, encode};
 use greenroom_tests::eventually::{SOON, eventually};
+pub(crate) use greenroom_tests::guests::variant;
 use serde_json::Value;
-
-/// The same behavior in other bytes: with a custom section at its end.
-pub(crate) fn variant(component: &[u8], label: u8) -> Vec<u8> {
-    let mut bytes = component.to_vec();
-    bytes.extend([0, 3, 1, b'v', label]);
-    bytes
-}
 
 /// What the API says of a probe actor.
 pub(crate) async fn inspect(client: &Client, id: &str) -> anyhow::Result<Value> {

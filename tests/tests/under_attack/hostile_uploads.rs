@@ -281,7 +281,7 @@ async fn a_crowd_of_uploads_waits_its_turn() -> anyhow::Result<()> {
     let guest = hostile::component("loops-in-receive")?;
     let attack = async {
         let uploads = (0..UPLOADS).map(|label| {
-            let bytes = crate::support::variant(&guest, label);
+            let bytes = greenroom_tests::guests::variant(&guest, label);
             let client = client.clone();
             async move { client.deploy(&format!("upload-{label}"), bytes).await }
         });
