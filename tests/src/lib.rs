@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod crowd;
 pub mod disk;
+pub mod disk_watch;
 pub mod eventually;
 pub mod guests;
 pub mod history;

@@ -50,14 +50,13 @@ pub(crate) fn run(arguments: &Serve) -> ExitCode {
         );
         settings.http.connections = connections_max;
     }
-    match MemoryThereIs::look() {
-        Some(there_is) => {
-            tracing::info!(memory_bytes = settings.limits.memory_bytes, %there_is, "the host's memory");
-        }
-        None => tracing::warn!(
+    if let Some(there_is) = MemoryThereIs::look() {
+        tracing::info!(memory_bytes = settings.limits.memory_bytes, %there_is, "the host's memory");
+    } else {
+        tracing::warn!(
             memory_bytes = settings.limits.memory_bytes,
             "how much memory there is can't be found out; see that limits.memory_bytes fits it"
-        ),
+        );
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

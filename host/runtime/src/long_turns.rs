@@ -220,8 +220,7 @@ mod tests {
         for turn in ["first", "second", "third"] {
             line.join(name("a"), turn);
         }
-        let order: Vec<_> =
-            std::iter::from_fn(|| line.next()).map(|(actor_type, turn)| (actor_type, turn)).collect();
+        let order: Vec<_> = std::iter::from_fn(|| line.next()).collect();
         assert_eq!(order.iter().map(|(_, turn)| *turn).collect::<Vec<_>>(), ["first", "second", "third"]);
         for (actor_type, _) in order {
             line.account(&actor_type, SLICE);

@@ -30,9 +30,9 @@ pub(crate) struct Ticker {
 #[derive(Default)]
 struct Shared {
     /// Whether a guest was at work since the last tick.
-    is_wanted: AtomicBool,
-    is_resting: AtomicBool,
-    is_over: AtomicBool,
+    wanted: AtomicBool,
+    resting: AtomicBool,
+    over: AtomicBool,
 }
 
 impl Ticker {
@@ -47,12 +47,12 @@ impl Ticker {
 
     /// Notes that a guest is at work: it will be interrupted. Costs a look at memory that hardly ever changes.
     pub(crate) fn keep_ticking(&self) {
-        if self.shared.is_wanted.load(Ordering::SeqCst) {
+        if self.shared.wanted.load(Ordering::SeqCst) {
             return;
         }
-        self.shared.is_wanted.store(true, Ordering::SeqCst);
+        self.shared.wanted.store(true, Ordering::SeqCst);
         // The thread says that it rests, then looks whether it is wanted: one of both sees the other.
-        if self.shared.is_resting.load(Ordering::SeqCst) {
+        if self.shared.resting.load(Ordering::SeqCst) {
             self.thread.unpark();
         }
     }
@@ -60,7 +60,7 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.shared.is_over.store(true, Ordering::SeqCst);
+        self.shared.over.store(true, Ordering::SeqCst);
         self.thread.unpark();
     }
 }
@@ -68,8 +68,8 @@ impl Drop for Ticker {
 impl Shared {
     fn tick(&self, engine: &Engine) {
         let mut idle_ticks = 0;
-        while !self.is_over.load(Ordering::SeqCst) {
-            if self.is_wanted.swap(false, Ordering::SeqCst) {
+        while !self.over.load(Ordering::SeqCst) {
+            if self.wanted.swap(false, Ordering::SeqCst) {
                 idle_ticks = 0;
             } else {
                 idle_ticks += 1;
@@ -84,11 +84,11 @@ impl Shared {
 
     /// Rests until a guest is at work.
     fn rest(&self) {
-        self.is_resting.store(true, Ordering::SeqCst);
-        while !self.is_wanted.load(Ordering::SeqCst) && !self.is_over.load(Ordering::SeqCst) {
+        self.resting.store(true, Ordering::SeqCst);
+        while !self.wanted.load(Ordering::SeqCst) && !self.over.load(Ordering::SeqCst) {
             thread::park();
         }
-        self.is_resting.store(false, Ordering::SeqCst);
+        self.resting.store(false, Ordering::SeqCst);
     }
 }
 
@@ -98,7 +98,7 @@ mod tests {
     use std::time::Instant;
 
     fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while !is_so() {
             assert!(Instant::now() < deadline, "{what}");
             thread::sleep(TICK);
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn it_rests_while_no_guest_is_at_work_and_goes_on_with_the_next() {
         let ticker = Ticker::start(&Engine::default()).unwrap();
-        let rests = || ticker.shared.is_resting.load(Ordering::SeqCst);
+        let rests = || ticker.shared.resting.load(Ordering::SeqCst);
         for _ in 0..3 {
             eventually("it rests", rests);
             ticker.keep_ticking();

@@ -150,8 +150,8 @@ async fn many_guests_of_a_few_megabytes_leave_the_host_within_its_memory() -> an
 #[tokio::test(flavor = "multi_thread")]
 async fn guests_with_as_many_tables_or_memories_as_they_may_have_leave_some_to_others() -> anyhow::Result<()>
 {
-    let tables: String = (0..60).map(|number| format!("(table $t{number} 1 funcref)\n")).collect();
-    let memories: String = (0..15).map(|number| format!("(memory $m{number} 1)\n")).collect();
+    let tables = (0..60).map(|number| format!("(table $t{number} 1 funcref)\n")).collect::<Vec<_>>().concat();
+    let memories = (0..15).map(|number| format!("(memory $m{number} 1)\n")).collect::<Vec<_>>().concat();
     for (items, what) in [(tables, "tables"), (memories, "linear memories")] {
         let host = Host::with(Settings::default().limit("sandboxes", "60")).await?;
         let seen = attack(&host, sleeper(&items, "")?, 40).await?;

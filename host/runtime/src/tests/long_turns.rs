@@ -9,7 +9,7 @@ use super::scripted::{Scene, script};
 use super::world::{World, answer, limits, toolbox};
 
 /// Far more than all of it takes.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_mins(1);
 
 fn thread() -> String {
     std::thread::current().name().unwrap_or_default().to_owned()

@@ -403,8 +403,10 @@ async fn an_image_costs_what_its_data_costs() {
     let sparse = |name: &str| SPARSE.replace("{}", name);
     let module = wat::parse_str(format!("(module (memory {})", sparse("0"))).unwrap();
     let never_instantiated = with_modules(&Guest::default().component(), &vec![module; 15]);
-    let items: String =
-        (0..7).map(|number| format!("(memory $m{number} {}\n", sparse(&format!("$m{number}")))).collect();
+    let items: String = (0..7)
+        .map(|number| format!("(memory $m{number} {}\n", sparse(&format!("$m{number}"))))
+        .collect::<Vec<_>>()
+        .concat();
     let instantiated = Guest { items: &items, ..Guest::default() }.component();
     for component in [never_instantiated, instantiated] {
         let host = Host::new(&Limits { sandbox_memory_bytes: 128 << 20, ..small_limits() });
