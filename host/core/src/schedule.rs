@@ -33,6 +33,13 @@ pub enum InvalidSchedule {
 /// Shortest period of a repeating reminder or timer, in milliseconds.
 pub const PERIOD_MIN_MS: u64 = 10;
 
+/// A day, in milliseconds.
+pub const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Longest delay of a message, a reminder or a timer, and longest period, in milliseconds: a leap year. Not checked by
+/// [`Schedule::new`], which also reads what was stored before there was such a bound.
+pub const DELAY_MAX_MS: u64 = 366 * DAY_MS;
+
 impl Schedule {
     /// Checks a schedule. `repetitions` is the number of firings in all; none means without end,
     /// or just one when there is no period.

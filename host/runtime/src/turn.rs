@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use greenroom_core::message::MEDIA_TYPE_BYTES_MAX;
 use greenroom_core::sandbox::{LogLevel, RawAddress, RawSchedule, ReminderView, TurnHost};
+use greenroom_core::schedule::{DAY_MS, DELAY_MAX_MS};
 use greenroom_core::store::{Reminder, StoredMessage};
 use greenroom_core::{
     Address, CallError, Code, Error, LimitExceeded, Message, Method, Origin, Payload, Schedule,
@@ -37,11 +38,6 @@ const SCHEDULE_NAME_BYTES_MAX: usize = 256;
 /// What all reminders of an actor may carry together, and as much all of its timers, in bytes: an activation
 /// has them in memory.
 const SCHEDULED_BYTES_MAX: usize = 16 << 20;
-
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-
-/// Longest delay of a message, a reminder or a timer, and longest period, in milliseconds: a leap year.
-const DELAY_MAX_MS: u64 = 366 * DAY_MS;
 
 /// See the [module](self).
 pub(crate) struct Turn {

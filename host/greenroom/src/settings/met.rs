@@ -360,7 +360,7 @@ const FIXED: &[Fixed] = &[
         "the rest is left out",
     ),
     fixed(
-        "runtime/src/turn.rs",
+        "core/src/schedule.rs",
         "DELAY_MAX_MS",
         "Delay of a message, a reminder or a timer, and period: a leap year, in milliseconds.",
         "400 `invalid-request`; a guest: `limit-exceeded`",

@@ -2,7 +2,7 @@
 //! row of the table of codes; the names in paths, with the bounds they really have; bodies that are read by hand.
 
 use greenroom_core::address::{ACTOR_ID_BYTES_MAX, NAME_BYTES_MAX};
-use greenroom_core::schedule::PERIOD_MIN_MS;
+use greenroom_core::schedule::{DELAY_MAX_MS, PERIOD_MIN_MS};
 use greenroom_core::settings::{
     ENVIRONMENT, ENVIRONMENT_VARIABLES_MAX, KEEPS_NOTHING_IN_MEMORY, TYPE_LIMITS,
 };
@@ -85,13 +85,13 @@ fn reminder() -> Value {
             "delay_ms": {
                 "type": "integer",
                 "minimum": 0,
-                "maximum": u64::MAX,
+                "maximum": DELAY_MAX_MS,
                 "description": "The first firing: milliseconds from now.",
             },
             "period_ms": {
                 "type": ["integer", "null"],
                 "minimum": PERIOD_MIN_MS,
-                "maximum": u64::MAX,
+                "maximum": DELAY_MAX_MS,
                 "description": "Milliseconds between firings; without it there is one.",
             },
             "repetitions": {
