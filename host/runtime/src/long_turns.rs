@@ -17,9 +17,9 @@ use tokio::runtime::Handle;
 use crate::activation::Activation;
 
 /// How much lower than the rest of the host's the priority of these threads is: enough that whatever
-/// else wakes runs at once, little enough that long turns go on, at about a tenth, on a machine that
+/// else wakes runs at once, little enough that long turns go on, at about a quarter, on a machine that
 /// is busy with short ones.
-const NICENESS: i32 = 10;
+const NICENESS: i32 = 5;
 
 /// Hands long turns to the threads that drive them. Cheap to clone; the threads are started with the first
 /// long turn and end with the last clone.

@@ -35,12 +35,18 @@ fn base(file: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// The one connection that changes anything.
-pub(super) async fn writer(file: &Path, options: &SqliteOptions) -> sqlx::Result<SqliteConnection> {
-    let connect = base(file, options.busy_timeout)
-        .page_size(PAGE_BYTES as u32)
-        // Of use to a database that is made now; `room` gives back what is free.
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
+/// The one connection that changes anything; of a database that is new, it says how that is laid out.
+pub(super) async fn writer(
+    file: &Path,
+    is_new: bool,
+    options: &SqliteOptions,
+) -> sqlx::Result<SqliteConnection> {
+    let mut connect = base(file, options.busy_timeout);
+    if is_new {
+        // `room` gives back what is free. Of another database, SQLite would write the setting anew each time.
+        connect = connect.page_size(PAGE_BYTES as u32).auto_vacuum(SqliteAutoVacuum::Incremental);
+    }
+    let connect = connect
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))

@@ -191,7 +191,7 @@ pub(super) async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Ope
     }
 
     let failed = |error: sqlx::Error| OpenError::from_sqlite(&file, &error);
-    let mut writer = connect::writer(&file, options).await.map_err(failed)?;
+    let mut writer = connect::writer(&file, size == 0, options).await.map_err(failed)?;
     FailPoint::SchemaOld.reach();
     inspect::MIGRATIONS.run(&mut writer).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error)

@@ -95,7 +95,7 @@ async fn timers_fire_and_end_with_the_activation(it: Speaker) -> anyhow::Result<
         .run(
             "a",
             &format!(
-                "timer soon 50 - - run {}\ntimer cancelled 60 - - run {}\ntimer late 2500 - - run {}\ncancel-timer \
+                "timer soon 50 - - run {}\ntimer cancelled 60 - - run {}\ntimer late 6000 - - run {}\ncancel-timer \
                  cancelled\ncancel-timer cancelled",
                 payload("soon"),
                 payload("cancelled"),
@@ -107,7 +107,7 @@ async fn timers_fire_and_end_with_the_activation(it: Speaker) -> anyhow::Result<
     it.until("a", "list", |list| list == "soon").await?;
     it.deactivate("a").await?;
     // A reminder set now comes after the moment of the timer that is gone.
-    it.run("a", &format!("remind last 2600 - - run {}", payload("last"))).await?;
+    it.run("a", &format!("remind last 6100 - - run {}", payload("last"))).await?;
     assert_eq!(it.until("a", "list", |list| list.contains("last")).await?, "soon,last");
     Ok(())
 }
