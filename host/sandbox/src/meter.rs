@@ -19,9 +19,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::ticker::{SHORT_SLICE, Ticker};
 
-/// What a wait costs the host besides the polls around it: timers, wake-ups, system calls. Half of what was measured
-/// in an unoptimised build (`waits-for-nothing-without-end` among the hostile guests), whose turns cost five times
-/// `turn_cpu` before waits counted.
+/// What a wait costs the host besides the polls around it: timers, wake-ups, system calls. Half of what was measured in an
+/// unoptimised build, with the hostile guest `waits-for-nothing-without-end`.
 const WAIT_COST: Duration = Duration::from_micros(40);
 
 /// The processor time of the turn under way. Only the thread that polls the turn touches it, so
