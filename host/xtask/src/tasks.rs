@@ -6,12 +6,18 @@ use crate::steps::{Step, run_all};
 use crate::toolchain::{GUEST_TARGET, ensure_component, ensure_guest_target};
 use crate::{compiled, guests, javascript, python};
 
+/// The release build is what is shipped, so it has the features that the host asks for. All other steps select the
+/// whole workspace, also for a single program: dependencies get the same features in each and are compiled once.
 fn host_step(release: bool) -> Step {
     if release {
         Step::cargo("build the host", &["build", "--release", "-p", "greenroom"])
     } else {
-        Step::cargo("build the host", &["build", "-p", "greenroom"])
+        workspace_step("build the host", "build", &["--bin", "greenroom"])
     }
+}
+
+fn workspace_step(title: &str, command: &str, arguments: &[&str]) -> Step {
+    Step::cargo(title, &[&[command, "--workspace"], arguments].concat())
 }
 
 /// The host that tests make fail at a place of their choice. Cargo has one name for both builds, so this
@@ -19,9 +25,10 @@ fn host_step(release: bool) -> Step {
 fn fail_point_steps() -> [Step; 3] {
     let (made, aside) = ("target/debug/greenroom", "target/debug/greenroom-fail-points");
     [
-        Step::cargo(
+        workspace_step(
             "build the host with fail points",
-            &["build", "-p", "greenroom", "--features", "fail-points"],
+            "build",
+            &["--bin", "greenroom", "--features", "greenroom/fail-points"],
         ),
         // That of an earlier run may be a second name of the same file, which can't be moved onto itself.
         Step::new("make room for it", "rm", &["-f", aside]),
@@ -38,26 +45,27 @@ fn bindings_step(options: &[&str]) -> anyhow::Result<Step> {
     python::GO.ensure()?;
     // Where its formatter is.
     let go = std::fs::canonicalize(python::package("go")?)?.join("bin");
-    let mut arguments = vec!["run", "--quiet", "-p", "greenroom-bindings", "--"];
-    arguments.extend(options);
-    Ok(Step::cargo("bindings that are checked in", &arguments).on_path(&go))
+    Ok(Step::new("bindings that are checked in", "target/debug/greenroom-bindings", options).on_path(&go))
+}
+
+fn build_bindings_step() -> Step {
+    workspace_step("build their generator", "build", &["--bin", "greenroom-bindings"])
 }
 
 pub(crate) fn bindings() -> anyhow::Result<()> {
+    build_bindings_step().run()?;
     bindings_step(&[])?.run()
 }
 
 pub(crate) fn demo(options: &[String]) -> anyhow::Result<()> {
     guests::build(&[Language::Rust])?;
     // The same build that the tests use: what it stands on is optimised in it too.
-    let build_demo = ["build", "-p", "greenroom-tests", "--bin", "demo"];
-    let demo = ["run", "--quiet", "-p", "greenroom-tests", "--bin", "demo", "--"];
     run_all(
         "demo",
         &[
             host_step(false),
-            Step::cargo("build the demo", &build_demo),
-            Step::cargo("demo", &demo).args(options),
+            workspace_step("build the demo", "build", &["--bin", "demo"]),
+            Step::new("demo", "target/debug/demo", &[]).args(options),
         ],
     )
 }
@@ -84,9 +92,9 @@ fn test_steps(black_box_only: bool, options: &[String]) -> anyhow::Result<Vec<St
     let separated =
         |step: Step| if options.is_empty() { step } else { step.args(&["--".into()]).args(options) };
     if !black_box_only {
-        let unit = ["test", "--workspace", "--exclude", "greenroom-tests", "--no-fail-fast"];
-        steps.push(separated(Step::cargo("unit, contract and doc tests", &unit)));
+        steps.push(separated(workspace_step("unit, contract and doc tests", "test", &["--no-fail-fast"])));
         if options.is_empty() {
+            steps.push(build_bindings_step());
             steps.push(bindings_step(&["--check"])?);
             steps.extend(python::checks());
             let guests = guests::find(&Language::ALL)?;
@@ -94,21 +102,11 @@ fn test_steps(black_box_only: bool, options: &[String]) -> anyhow::Result<Vec<St
             steps.extend(compiled::checks(&guests));
         }
     }
-    let black_box =
-        ["test", "-p", "greenroom-tests", "--no-fail-fast", "--lib", "--bins", "--test", "black_box"];
-    steps.push(separated(Step::cargo("black-box tests", &black_box)));
+    let black_box = ["--no-fail-fast", "--test", "black_box"];
+    steps.push(separated(workspace_step("black-box tests", "test", &black_box)));
     // They judge times and memory, so each has the machine for itself.
-    let under_attack = [
-        "test",
-        "-p",
-        "greenroom-tests",
-        "--no-fail-fast",
-        "--test",
-        "under_attack",
-        "--",
-        "--test-threads=1",
-    ];
-    steps.push(Step::cargo("black-box tests under attack", &under_attack).args(options));
+    let under_attack = ["--no-fail-fast", "--test", "under_attack", "--", "--test-threads=1"];
+    steps.push(workspace_step("black-box tests under attack", "test", &under_attack).args(options));
     Ok(steps)
 }
 
@@ -120,14 +118,12 @@ pub(crate) fn test(black_box_only: bool, options: &[String]) -> anyhow::Result<(
 
 pub(crate) fn soak(options: &[String]) -> anyhow::Result<()> {
     guests::build(&[Language::Rust])?;
-    let build_soak = ["build", "-p", "greenroom-tests", "--bin", "soak"];
-    let soak = ["run", "--quiet", "-p", "greenroom-tests", "--bin", "soak", "--"];
     run_all(
         "soak",
         &[
             host_step(false),
-            Step::cargo("build the soak", &build_soak),
-            Step::cargo("soak", &soak).args(options),
+            workspace_step("build the soak", "build", &["--bin", "soak"]),
+            Step::new("soak", "target/debug/soak", &[]).args(options),
         ],
     )
 }

@@ -155,7 +155,8 @@ where
                 if outcome.is_ok() { "ok" } else { "failed" },
                 begun.elapsed()
             );
-            let repeat = format!("GREENROOM_CRASH={name}@{seed} cargo test -p greenroom-tests {test}");
+            let repeat =
+                format!("GREENROOM_CRASH={name}@{seed} cargo test --workspace --test black_box {test}");
             outcome.err().map(|error| format!("{name}, seed {seed}: {error:#}\n    {repeat}"))
         })
         .buffer_unordered(AT_ONCE)

@@ -2,16 +2,13 @@
 
 use std::path::Path;
 
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, Row as _};
 
 use super::connect;
 use super::failure::{self, Kind};
+use super::migrations::MIGRATIONS;
 use super::open::{OpenError, SqliteOptions};
-
-/// Every version of the schema.
-pub(super) static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// `PRAGMA application_id` of the first migration.
 const APPLICATION_ID: i64 = 0x4752_4E52;

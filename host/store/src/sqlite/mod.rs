@@ -17,6 +17,7 @@ pub mod fuzz;
 mod inspect;
 mod lock;
 mod log;
+pub(crate) mod migrations;
 mod open;
 mod purge;
 mod query;

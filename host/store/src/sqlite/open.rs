@@ -11,6 +11,7 @@ use greenroom_core::FailPoint;
 use sqlx::sqlite::SqliteConnection;
 
 use super::lock::{DirectoryLock, LOCK_FILE};
+use super::migrations::MIGRATIONS;
 use super::{backup, connect, failure, inspect};
 
 pub(super) const DATABASE_FILE: &str = "greenroom.db";
@@ -193,7 +194,7 @@ pub(super) async fn open(data_dir: &Path, options: &SqliteOptions) -> Result<Ope
     let failed = |error: sqlx::Error| OpenError::from_sqlite(&file, &error);
     let mut writer = connect::writer(&file, size == 0, options).await.map_err(failed)?;
     FailPoint::SchemaOld.reach();
-    inspect::MIGRATIONS.run(&mut writer).await.map_err(|error| match error {
+    MIGRATIONS.run(&mut writer).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error)
         | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failed(error),
         other => OpenError::Failed { path: file.clone(), detail: other.to_string() },

@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::{damage, open};
 use crate::contract::samples;
+use crate::sqlite::migrations::MIGRATIONS;
 use crate::{OpenError, SqliteOptions, SqliteStore};
 
 const DATABASE: &str = "greenroom.db";
@@ -136,16 +137,14 @@ async fn a_newer_schema_is_refused_with_both_versions() {
 pub(super) async fn of_schema(version: i64, directory: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(directory.join(DATABASE)).create_if_missing(true);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    let all: Migrator = sqlx::migrate!();
-    let known = all.iter().filter(|known| known.version <= version).cloned().collect();
+    let known = MIGRATIONS.iter().filter(|known| known.version <= version).cloned().collect();
     Migrator::with_migrations(known).run(&mut connection).await.unwrap();
     connection
 }
 
 #[tokio::test]
 async fn what_an_earlier_schema_holds_is_kept() {
-    let migrations: Migrator = sqlx::migrate!();
-    for newest in &migrations.migrations[..] {
+    for newest in MIGRATIONS.iter() {
         let directory = tempfile::tempdir().unwrap();
         let mut connection = of_schema(newest.version, directory.path()).await;
         for rows in [
