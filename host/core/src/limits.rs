@@ -56,6 +56,9 @@ pub struct Limits {
     /// Resident memory of the host, beyond which idle sandboxes, then activations, are let go. Sandboxes at work can
     /// reserve five eighths of it.
     pub memory_bytes: u64,
+    /// Compiled code in memory; that of types that are not at work makes room for the next, the least recently used
+    /// first.
+    pub code_bytes: u64,
     /// How long an actor stays in memory after its last message.
     pub idle_timeout: Duration,
     /// Deliveries of a sent message or a reminder's firing before it becomes a dead letter.
@@ -105,6 +108,7 @@ impl Default for Limits {
             sandboxes: 10_000,
             activations: 100_000,
             memory_bytes: 2 << 30,
+            code_bytes: 1 << 30,
             idle_timeout: Duration::from_mins(1),
             delivery_attempts: 10,
             retry_backoff: Duration::from_millis(200),

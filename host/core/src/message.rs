@@ -63,6 +63,11 @@ impl MessageId {
         u128::from_be_bytes(*self.as_bytes())
     }
 
+    /// The greatest id below this one, or the greatest of all below the least.
+    pub(crate) fn before(self) -> Self {
+        Self::from_bytes(self.bits().wrapping_sub(1).to_be_bytes())
+    }
+
     /// An id read back from where it was kept.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         MessageId(uuid::Uuid::from_bytes(bytes))

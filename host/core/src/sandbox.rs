@@ -60,6 +60,11 @@ pub trait Behavior: Send + Sync + 'static {
     /// What was checked.
     fn info(&self) -> &ComponentInfo;
 
+    /// How much memory its code takes, with all that its sandboxes share.
+    fn code_bytes(&self) -> u64 {
+        self.info().size_bytes
+    }
+
     /// What can be asked of its actors.
     fn describe(&self) -> Description {
         Description { methods: Vec::new(), takes_any_method: true }

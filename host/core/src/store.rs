@@ -5,6 +5,7 @@
 //! batch survives the loss of the process and of power; what is read after that includes it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -91,6 +92,8 @@ pub struct StoredMessage {
     pub sent_at: Timestamp,
     /// After a failed delivery, when to try next; otherwise the same as `due_at`.
     pub wake_at: Timestamp,
+    /// Why the last delivery failed; `None` before the first has.
+    pub error: Option<Arc<str>>,
 }
 
 impl StoredMessage {
@@ -109,6 +112,15 @@ pub struct MailKey {
     pub id: MessageId,
 }
 
+impl MailKey {
+    /// Where to begin so that this one comes first.
+    pub fn before(self) -> Self {
+        let id = self.id.before();
+        let due_at = if id < self.id { self.due_at } else { self.due_at.minus(Duration::from_millis(1)) };
+        MailKey { due_at, id }
+    }
+}
+
 /// What becomes of a stored message after its delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MailChange {
@@ -122,6 +134,8 @@ pub enum MailChange {
         attempt: u32,
         /// When to try next.
         wake_at: Timestamp,
+        /// Why it failed.
+        error: Option<Arc<str>>,
     },
     /// It failed too often: remove it and keep it as a dead letter.
     Dead {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
-use greenroom_core::{ActorType, Address};
+use greenroom_core::{ActorType, Address, Code};
 use greenroom_runtime::ActorQuery;
 use http::{StatusCode, Uri};
 use utoipa::IntoParams;
 
-use crate::path::ActorPath;
+use crate::path::{ActorPath, WaitingMessagePath};
 use crate::problem::Problem;
 use crate::query::{self, Page};
 use crate::routes::{Answer, Api};
@@ -121,6 +121,58 @@ pub(crate) async fn mailbox(State(api): State<Arc<Api>>, ActorPath(address): Act
     query::none(&uri)?;
     let waiting = api.node.mailbox(&address).await?;
     Ok(Json(Page::whole(waiting.iter().map(view::WaitingMessage::from).collect())).into_response())
+}
+
+/// Removes a message that waits for an actor
+///
+/// It takes no effect any more. What is delivered at that moment is not stopped, and a call, which is not stored, ends with
+/// its client.
+#[utoipa::path(
+    delete,
+    path = "/v1/actors/{type}/{id}/-/mailbox/{message_id}",
+    operation_id = "cancelMessage",
+    tag = "Actors",
+    responses(
+        (status = 204, description = "It is gone"),
+    ),
+)]
+pub(crate) async fn cancel_message(
+    State(api): State<Arc<Api>>,
+    WaitingMessagePath { address, message_id }: WaitingMessagePath,
+    uri: Uri,
+) -> Answer {
+    query::none(&uri)?;
+    if api.node.cancel_message(&address, message_id).await? {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(Problem::new(Code::NotFound, "no message of that id waits in the actor's mailbox"))
+    }
+}
+
+/// Delivers a message again at once
+///
+/// One that has failed, and waits for its next delivery. Its attempts go on counting.
+#[utoipa::path(
+    post,
+    path = "/v1/actors/{type}/{id}/-/mailbox/{message_id}/retry",
+    operation_id = "retryMessage",
+    tag = "Actors",
+    responses(
+        (status = 204, description = "It is delivered as soon as the actor is free"),
+    ),
+)]
+pub(crate) async fn retry_message(
+    State(api): State<Arc<Api>>,
+    WaitingMessagePath { address, message_id }: WaitingMessagePath,
+    uri: Uri,
+) -> Answer {
+    query::none(&uri)?;
+    if api.node.retry_message(&address, message_id).await? {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        let detail = "no message of that id has failed and waits for another delivery in the actor's mailbox";
+        Err(Problem::new(Code::NotFound, detail))
+    }
 }
 
 /// Lets go of the memory of an actor now

@@ -2,6 +2,7 @@
 //! hold a slash, a percent sign or anything else but control characters.
 
 use axum::extract::{FromRequestParts, RawPathParams};
+use greenroom_core::message::InvalidMessageId;
 use greenroom_core::{ActorId, ActorType, Address, Code, MessageId, Method};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
@@ -108,6 +109,26 @@ impl<S: Send + Sync> FromRequestParts<S> for ActorPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         Segments::of(parts, state).await?.address().map(ActorPath)
+    }
+}
+
+/// `{type}`, `{id}` and `{message_id}`.
+pub(crate) struct WaitingMessagePath {
+    /// Which actor.
+    pub(crate) address: Address,
+    /// Which message.
+    pub(crate) message_id: MessageId,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for WaitingMessagePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let segments = Segments::of(parts, state).await?;
+        let message_id = segments.get("message_id").parse();
+        let message_id = message_id
+            .map_err(|error: InvalidMessageId| Problem::new(Code::InvalidPath, error.to_string()))?;
+        Ok(WaitingMessagePath { address: segments.address()?, message_id })
     }
 }
 

@@ -156,6 +156,8 @@ pub(crate) fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(reminders::list))
         .routes(routes!(reminders::set, reminders::cancel))
         .routes(routes!(actors::mailbox))
+        .routes(routes!(actors::cancel_message))
+        .routes(routes!(actors::retry_message))
         .routes(routes!(actors::deactivate))
         .routes(routes!(actor_types::list))
         .routes(routes!(actor_types::deploy, actor_types::inspect, actor_types::undeploy))

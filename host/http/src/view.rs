@@ -202,6 +202,9 @@ pub(crate) struct WaitingMessage {
     age_ms: u64,
     #[schema(required)]
     due_in_ms: Option<u64>,
+    /// Why its last delivery failed; null before the first has
+    #[schema(required)]
+    last_error: Option<String>,
 }
 
 impl From<&greenroom_runtime::WaitingMessage> for WaitingMessage {
@@ -213,6 +216,7 @@ impl From<&greenroom_runtime::WaitingMessage> for WaitingMessage {
             attempt: message.attempt,
             age_ms: milliseconds(message.age),
             due_in_ms: message.due_in.map(milliseconds),
+            last_error: message.last_error.as_deref().map(str::to_owned),
         }
     }
 }
@@ -441,6 +445,7 @@ fn limits_in_force(limits: &Limits) -> serde_json::Value {
         "sandboxes": limits.sandboxes,
         "activations": limits.activations,
         "memory_bytes": limits.memory_bytes,
+        "code_bytes": limits.code_bytes,
         "idle_timeout_ms": milliseconds(limits.idle_timeout),
         "delivery_attempts": limits.delivery_attempts,
         "retry_backoff_ms": milliseconds(limits.retry_backoff),

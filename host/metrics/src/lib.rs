@@ -172,6 +172,8 @@ pub struct Now {
     pub waiting_for_sandboxes: usize,
     /// Resident memory of the process.
     pub resident_bytes: u64,
+    /// Bytes of compiled code in memory.
+    pub code_bytes: u64,
     /// Bytes of the database's file.
     pub database_bytes: u64,
     /// Bytes of it which nothing needs.
@@ -258,6 +260,7 @@ impl Collector for Now {
                 None,
                 self.waiting_for_sandboxes as u64,
             ),
+            ("code", "Compiled code in memory.", Some(&Unit::Bytes), self.code_bytes),
             ("resident_memory", "Resident memory of the process.", Some(&Unit::Bytes), self.resident_bytes),
             ("database", "The database's file.", Some(&Unit::Bytes), self.database_bytes),
             (
@@ -331,6 +334,7 @@ mod tests {
             sandboxes: 5,
             waiting_for_sandboxes: 1,
             resident_bytes: 1 << 20,
+            code_bytes: 2 << 20,
             database_bytes: 8 << 20,
             database_free_bytes: 4096,
         })
@@ -356,6 +360,7 @@ mod tests {
             "greenroom_build_info{version=\"1.2.3\"} 1",
             "greenroom_sandboxes 5",
             "greenroom_turns_waiting_for_sandboxes 1",
+            "greenroom_code_bytes 2097152",
             "greenroom_resident_memory_bytes 1048576",
             "greenroom_database_bytes 8388608",
             "greenroom_database_free_bytes 4096",

@@ -9,27 +9,22 @@
 //! again when it goes on. So there is nothing here that two could wait for in a circle. Work that holds up somebody who
 //! waits, a call in the same mailbox, does not stand in line at all.
 //!
-//! Of actors that are woken for what they have stored, only so many are on their way to their turn ([`Woken`]): the
-//! scheduler waits before it wakes more, and a sender leaves it to the scheduler. So a million that are due at once come
-//! into memory bit by bit.
+//! Of actors that are woken for what they have stored, only so many are on their way to their turn
+//! ([`wakings`](crate::wakings)): the scheduler waits before it wakes more, and a sender leaves it to the scheduler. So a
+//! million that are due at once come into memory bit by bit.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use greenroom_core::ActorType;
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::activation::Activation;
-
-/// Actors that are woken for what they have stored and have not begun their turn: so many by the scheduler, and as many by
-/// those who send. That keeps the store's readers and all processors busy.
-const WOKEN_MAX: usize = 64;
+use crate::wakings::Wakings;
 
 /// What any piece of work costs its type, so that types take turns also where time stands still.
 const LEAST_COST: Duration = Duration::from_micros(1);
@@ -39,8 +34,8 @@ pub(crate) struct Background {
     /// Pieces of work that have a processor at once.
     slots: usize,
     line: Mutex<Line>,
-    by_scheduler: Arc<Semaphore>,
-    by_senders: Arc<Semaphore>,
+    pub(crate) by_scheduler: Wakings,
+    pub(crate) by_senders: Wakings,
 }
 
 #[derive(Default)]
@@ -59,25 +54,15 @@ struct Share {
     waiting: BTreeMap<u64, Waker>,
 }
 
-/// An actor that was woken and has not begun its turn; over when dropped.
-pub(crate) struct Woken(#[allow(dead_code)] OwnedSemaphorePermit);
-
 impl Background {
     /// Work that so many processors may do at once.
     pub(crate) fn new(slots: usize) -> Self {
-        let [by_scheduler, by_senders] = std::array::from_fn(|_| Arc::new(Semaphore::new(WOKEN_MAX)));
-        Background { slots, line: Mutex::default(), by_scheduler, by_senders }
-    }
-
-    /// A sender's right to wake one more actor, if it may.
-    pub(crate) fn try_wake(&self) -> Option<Woken> {
-        Arc::clone(&self.by_senders).try_acquire_owned().ok().map(Woken)
-    }
-
-    /// Waits for the scheduler's right to wake one more actor. Cancel safe.
-    pub(crate) async fn wake(&self) -> Woken {
-        let permit = Arc::clone(&self.by_scheduler).acquire_owned().await;
-        Woken(permit.expect("the semaphore is never closed"))
+        Background {
+            slots,
+            line: Mutex::default(),
+            by_scheduler: Wakings::default(),
+            by_senders: Wakings::default(),
+        }
     }
 
     /// Does `work` of that activation, whose life this is polled by.
@@ -151,8 +136,7 @@ impl Background {
     #[cfg(test)]
     pub(crate) fn taken(&self) -> usize {
         let line = self.line.lock();
-        let woken = [&self.by_scheduler, &self.by_senders].map(|by| WOKEN_MAX - by.available_permits());
-        line.running + line.types.len() + woken.iter().sum::<usize>()
+        line.running + line.types.len() + self.by_scheduler.taken() + self.by_senders.taken()
     }
 }
 

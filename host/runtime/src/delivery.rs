@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use greenroom_core::store::{DeadLetter, MailChange, MailKey, Reminder, StoredMessage, WriteSet};
-use greenroom_core::{Address, Error, FailPoint, Message, Origin, Source, Timestamp};
+use greenroom_core::{Address, Error, FailPoint, Message, MessageId, Origin, Source, Timestamp};
 use tokio::time::Instant;
 
 use crate::lifecycle::{Actor, Ended};
@@ -20,6 +20,9 @@ use crate::shortened::shortened;
 
 /// Stored messages in one batch, between which nothing else of the actor's mailbox is served.
 const BATCH: usize = 64;
+
+/// In how many stored messages one is looked for by its id: more than a mailbox takes.
+const KEYS_MAX: usize = 1_000_000;
 
 /// How soon to look again after an error of the host's, which is no delivery that failed.
 const HOST_RETRY_MS: u64 = 500;
@@ -145,7 +148,8 @@ impl Actor {
         let address = self.activation.address.clone();
         FailPoint::DeliveryFailed.reach();
         let (change, delivered) = if let Some(wake_at) = self.retry_at(&stored.message, error).await {
-            (MailChange::Retry { key, attempt: stored.message.attempt + 1, wake_at }, Delivered::Waits)
+            let (attempt, error) = (stored.message.attempt + 1, Some(shortened(&error.to_string()).into()));
+            (MailChange::Retry { key, attempt, wake_at, error }, Delivered::Waits)
         } else {
             let letter = self.dead_letter(stored.message, error);
             FailPoint::DeadLetterMade.reach();
@@ -201,6 +205,41 @@ impl Actor {
             died_at: self.dispatch.clock.now(),
             error: shortened(&error.to_string()),
         })
+    }
+
+    /// Removes a message that waits; says whether it was there.
+    pub(crate) async fn cancel_mail(&mut self, id: MessageId) -> Result<bool, Error> {
+        let Some(key) = self.waiting_key(id).await? else { return Ok(false) };
+        tracing::info!(actor = %self.activation.address, message_id = %id, "a waiting message was removed by hand");
+        self.change_mail(MailChange::Consumed(key)).await
+    }
+
+    /// Delivers a message at once that waits for another delivery; says whether there was one.
+    pub(crate) async fn retry_mail(&mut self, id: MessageId) -> Result<bool, Error> {
+        let Some(key) = self.waiting_key(id).await? else { return Ok(false) };
+        let address = &self.activation.address;
+        let page = self.dispatch.store.mail(address, Timestamp::MAX, Some(key.before()), 1).await?;
+        let found = page.messages.into_iter().next().filter(|stored| stored.key() == key);
+        let Some(stored) = found.filter(|stored| stored.message.attempt > 1) else { return Ok(false) };
+        let (attempt, error) = (stored.message.attempt, stored.error);
+        let wake_at = self.dispatch.clock.now();
+        self.change_mail(MailChange::Retry { key, attempt, wake_at, error }).await
+    }
+
+    async fn waiting_key(&mut self, id: MessageId) -> Result<Option<MailKey>, Error> {
+        // What is on its way to the store may be of this message.
+        self.gate.wait().await?;
+        let keys = self.dispatch.store.waiting(Some(&self.activation.address), KEYS_MAX).await?;
+        Ok(keys.into_iter().find(|key| key.id == id))
+    }
+
+    async fn change_mail(&mut self, change: MailChange) -> Result<bool, Error> {
+        let address = self.activation.address.clone();
+        self.submit(WriteSet { mail: Some(change), ..WriteSet::empty(address) }).await;
+        self.gate.wait().await?;
+        // It may have held back others of its sender.
+        drop(self.activation.tell(Work::StoredDue(None)));
+        Ok(true)
     }
 
     async fn fire_reminders(&mut self) {

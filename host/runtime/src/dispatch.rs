@@ -176,7 +176,7 @@ impl Dispatch {
     pub(crate) fn hint(self: &Arc<Self>, to: &Address) -> bool {
         let woken = if self.find(to).is_some() {
             None
-        } else if let Some(woken) = self.background.try_wake() {
+        } else if let Some(woken) = self.background.by_senders.try_take(&to.actor_type) {
             Some(woken)
         } else {
             return false;
@@ -184,9 +184,15 @@ impl Dispatch {
         self.push(to, Work::StoredDue(woken)).is_ok()
     }
 
-    /// Tells an actor that something stored is due, as soon as it may be woken.
+    /// Tells an actor that something stored is due, once it may be woken. For the scheduler.
+    ///
+    /// # Errors
+    /// `overloaded` while actors of its type do not get to begin their turns; what activating it tells.
     pub(crate) async fn wake(self: &Arc<Self>, to: &Address) -> Result<(), Error> {
-        let woken = if self.find(to).is_some() { None } else { Some(self.background.wake().await) };
+        let woken = match self.find(to) {
+            Some(_) => None,
+            None => Some(self.background.by_scheduler.take(&to.actor_type).await.ok_or_else(stands_still)?),
+        };
         self.push(to, Work::StoredDue(woken))
     }
 
@@ -427,6 +433,10 @@ impl Committed for AfterCommit {
             dispatch.scheduler.note(dispatch.clock.now().plus_ms(LOAD_AGAIN_AFTER_MS));
         }
     }
+}
+
+fn stands_still() -> Error {
+    Error::new(Code::Overloaded, "actors of this type that were woken before do not get to begin their turns")
 }
 
 /// The error of a call whose deadline passed.

@@ -18,6 +18,7 @@ mod background;
 mod backlog;
 mod backup;
 mod changes;
+mod code_room;
 mod committer;
 mod conversions;
 mod dead_letters;
@@ -55,6 +56,7 @@ mod types;
 mod undeploy;
 mod view;
 mod waits;
+mod wakings;
 
 pub use backup::Backup;
 pub use dead_letters::DeadLetterQuery;

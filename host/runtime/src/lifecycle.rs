@@ -19,8 +19,8 @@ use tokio::time::Instant;
 
 use crate::activation::Activation;
 use crate::alarm::Alarm;
-use crate::background::Woken;
 use crate::changes::{ActorData, Changes};
+use crate::code_room::InUse;
 use crate::delivery::Settled;
 use crate::dispatch::{Dispatch, LOAD_AGAIN_AFTER_MS, timed_out};
 use crate::gate::{Gate, Held};
@@ -33,6 +33,7 @@ use crate::state::StateCache;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
 use crate::types::Version;
+use crate::wakings::Woken;
 
 /// What the life of an activation owns.
 pub(crate) struct Actor {
@@ -58,6 +59,7 @@ pub(crate) struct LiveSandbox {
     pub(crate) sandbox: Box<dyn Sandbox>,
     pub(crate) version: Arc<Version>,
     pub(crate) _place: Place,
+    pub(crate) _code: InUse,
 }
 
 /// Why an activation did not retire.
@@ -308,6 +310,14 @@ impl Actor {
             drop(reply.send(Ok(true)));
             return ended;
         }
+        if let Operation::CancelMessage(id) | Operation::RetryMessage(id) = operation {
+            let done = match operation {
+                Operation::CancelMessage(_) => self.cancel_mail(id).await,
+                _ => self.retry_mail(id).await,
+            };
+            drop(reply.send(done));
+            return Ended::GoesOn;
+        }
         let purge = matches!(operation, Operation::Purge);
         let deadline = self.own_deadline();
         let turn = self.turn(deadline, 0, None);
@@ -346,7 +356,8 @@ impl Actor {
                 self.forget();
                 Ok(true)
             }
-            Operation::Deactivate => Ok(true),
+            // They are no turns.
+            Operation::CancelMessage(_) | Operation::RetryMessage(_) | Operation::Deactivate => Ok(true),
         }
     }
 

@@ -11,11 +11,11 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::background::Woken;
 use crate::gate::ReplySender;
 use crate::idempotency::Keyed;
 use crate::operation::Operation;
 use crate::waits::WaitEdge;
+use crate::wakings::Woken;
 
 /// A message whose sender waits for the reply.
 pub(crate) struct Call {

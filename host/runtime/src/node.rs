@@ -286,7 +286,7 @@ impl Node {
         self.dispatch.types.check(&address.actor_type)?;
         let now = Instant::now();
         let mut waiting = self.dispatch.find(address).map_or_else(Vec::new, |activation| {
-            activation.mailbox.calls(|call| waiting(&call.message, now - call.arrived, None))
+            activation.mailbox.calls(|call| waiting(&call.message, now - call.arrived, None, None))
         });
         let clock_now = self.dispatch.clock.now();
         let most = waiting.len() + self.limits().mailbox_capacity;
@@ -298,12 +298,26 @@ impl Node {
             after = page.messages.last().map(StoredMessage::key).or(after);
             waiting.extend(page.messages.iter().map(|stored| {
                 let due_in = Some(clock_now.until(stored.wake_at)).filter(|wait| !wait.is_zero());
-                self::waiting(&stored.message, stored.sent_at.until(clock_now), due_in)
+                let age = stored.sent_at.until(clock_now);
+                self::waiting(&stored.message, age, due_in, stored.error.clone())
             }));
             if !page.more || waiting.len() >= most {
                 return Ok(waiting);
             }
         }
+    }
+
+    /// Removes a message that waits in an actor's mailbox; says whether it was there. What is delivered at that moment
+    /// is not stopped.
+    pub async fn cancel_message(&self, address: &Address, id: MessageId) -> Result<bool, Error> {
+        self.dispatch.types.check(&address.actor_type)?;
+        self.operate(address, Operation::CancelMessage(id)).await
+    }
+
+    /// Delivers a message at once that waits for another delivery; says whether there was one.
+    pub async fn retry_message(&self, address: &Address, id: MessageId) -> Result<bool, Error> {
+        self.dispatch.types.check(&address.actor_type)?;
+        self.operate(address, Operation::RetryMessage(id)).await
     }
 
     /// Lets go of an actor's memory now; nothing happens when it is dormant.
@@ -408,7 +422,7 @@ impl Node {
     /// type changes at that moment.
     pub async fn describe(&self, actor_type: &ActorType) -> Result<Description, Error> {
         let version = self.dispatch.types.active(actor_type)?;
-        Ok(self.dispatch.types.behavior(actor_type, &version).await?.describe())
+        Ok(self.dispatch.types.code(actor_type, &version).await?.behavior.describe())
     }
 
     /// The bytes that were uploaded.
@@ -497,7 +511,12 @@ impl Node {
     }
 }
 
-fn waiting(message: &Message, age: Duration, due_in: Option<Duration>) -> WaitingMessage {
+fn waiting(
+    message: &Message,
+    age: Duration,
+    due_in: Option<Duration>,
+    last_error: Option<Arc<str>>,
+) -> WaitingMessage {
     WaitingMessage {
         id: message.id,
         method: message.method.clone(),
@@ -505,5 +524,6 @@ fn waiting(message: &Message, age: Duration, due_in: Option<Duration>) -> Waitin
         attempt: message.attempt,
         age,
         due_in,
+        last_error,
     }
 }

@@ -1,7 +1,7 @@
 //! What people who run a node may do to one actor by hand. Each is a turn of its own, in the
 //! actor's queue like any message, without the guest.
 
-use greenroom_core::{Method, Payload, Schedule};
+use greenroom_core::{MessageId, Method, Payload, Schedule};
 
 use bytes::Bytes;
 
@@ -13,6 +13,10 @@ pub(crate) enum Operation {
     SetReminder(String, Schedule, Method, Payload),
     /// Cancel a reminder.
     CancelReminder(String),
+    /// Remove a message that waits.
+    CancelMessage(MessageId),
+    /// Deliver a message again at once that waits for that.
+    RetryMessage(MessageId),
     /// Remove everything that is stored, and leave memory.
     Purge,
     /// Leave memory.

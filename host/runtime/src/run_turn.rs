@@ -15,6 +15,7 @@ use greenroom_core::store::WriteSet;
 use greenroom_core::{Code, Error, Failure, Message, Method, Payload, Source};
 use tokio::time::Instant;
 
+use crate::code_room::LoadedCode;
 use crate::dispatch::timed_out;
 use crate::lifecycle::{Actor, Ended, LiveSandbox};
 use crate::patience::within;
@@ -102,16 +103,16 @@ impl Actor {
     /// What `message` is to the version that this turn runs.
     async fn accept(&mut self, message: Message, deadline: Instant) -> Result<Accepted, Error> {
         let behavior = match self.version.prepared() {
-            Some(behavior) => Arc::clone(behavior),
-            None => self.behavior(deadline).await?,
+            Some(behavior) => behavior,
+            None => Arc::clone(&self.code(deadline).await?.behavior),
         };
         within(deadline, self.dispatch.conversions.accept(&behavior, message))
             .await
             .map_err(|_| timed_out(&self.activation.address, self.limits()))?
     }
 
-    async fn behavior(&mut self, deadline: Instant) -> Result<Arc<dyn Behavior>, Error> {
-        within(deadline, self.dispatch.types.behavior(&self.activation.address.actor_type, &self.version))
+    async fn code(&mut self, deadline: Instant) -> Result<Arc<LoadedCode>, Error> {
+        within(deadline, self.dispatch.types.code(&self.activation.address.actor_type, &self.version))
             .await
             .map_err(|_| timed_out(&self.activation.address, self.limits()))?
     }
@@ -164,11 +165,12 @@ impl Actor {
     }
 
     async fn activate(&mut self, deadline: Instant, depth: u32) -> Result<LiveSandbox, Error> {
-        let behavior = self.behavior(deadline).await?;
+        let code = self.code(deadline).await?;
+        let code_in_use = code.begin_use();
         let (residency, waits) = (&self.dispatch.residency, &self.dispatch.waits);
         let place = residency.sandbox(&self.activation, deadline, depth > 0, waits).await?;
         let turn = self.turn(deadline, depth, None);
-        let made = within(deadline, self.instantiate(&*behavior, &turn)).await;
+        let made = within(deadline, self.instantiate(&*code.behavior, &turn)).await;
         turn.log.finish(&turn.me);
         let sandbox = match made {
             Err(_elapsed) => return Err(timed_out(&turn.me, &turn.settings.limits)),
@@ -186,7 +188,7 @@ impl Actor {
             Ok(Ok(sandbox)) => sandbox,
         };
         self.submit(turn.settle()).await;
-        Ok(LiveSandbox { sandbox, version: Arc::clone(&self.version), _place: place })
+        Ok(LiveSandbox { sandbox, version: Arc::clone(&self.version), _place: place, _code: code_in_use })
     }
 
     async fn instantiate(

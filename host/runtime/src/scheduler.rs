@@ -5,6 +5,7 @@
 //! stored message and reminder has a `wake_at`, whoever commits one notes it here, and each pass
 //! walks everything that is due. It wakes no faster than actors begin their turns ([`background`](crate::background)).
 
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use greenroom_core::store::StoreError;
-use greenroom_core::{Code, FailPoint, Timestamp};
+use greenroom_core::{ActorType, Code, FailPoint, Timestamp};
 use tokio::sync::Notify;
 
 use crate::dispatch::Dispatch;
@@ -107,6 +108,8 @@ impl Dispatch {
     /// One pass: hints to every actor for which something is due, then notes what is due next.
     async fn wake_due(self: &std::sync::Arc<Self>, now: Timestamp) {
         let mut last = None;
+        // Types whose actors can't be woken now: others do not wait for them.
+        let mut stuck: HashSet<ActorType> = HashSet::new();
         loop {
             let page = match self.store.due(now, last.as_ref(), PAGE).await {
                 Ok(page) => page,
@@ -117,10 +120,16 @@ impl Dispatch {
                 if self.is_draining() {
                     return;
                 }
+                if stuck.contains(&due.address.actor_type) {
+                    continue;
+                }
                 if let Err(error) = self.wake(&due.address).await {
                     // A type that is not deployed is noted again by its deployment.
                     if error.code != Code::UnknownActorType {
                         self.scheduler.note(now.plus_ms(AGAIN_AFTER_MS));
+                    }
+                    if error.code == Code::Overloaded {
+                        stuck.insert(due.address.actor_type.clone());
                     }
                 }
             }

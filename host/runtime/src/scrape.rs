@@ -27,6 +27,7 @@ impl Node {
             version: version.to_owned(),
             sandboxes: residency.sandboxes(),
             waiting_for_sandboxes: residency.waiting(),
+            code_bytes: self.dispatch.types.code_bytes(),
             resident_bytes: (self.resident_bytes)(),
             database_bytes: room.bytes,
             database_free_bytes: room.free_bytes,

@@ -344,7 +344,7 @@ fn earlier(deadline: Instant) -> Instant {
 /// A message on its way to a durable mailbox.
 pub(crate) fn stored(to: Address, message: Message, now: Timestamp, delay_ms: u64) -> StoredMessage {
     let due_at = now.plus_ms(delay_ms);
-    StoredMessage { to, message, due_at, sent_at: now, wake_at: due_at }
+    StoredMessage { to, message, due_at, sent_at: now, wake_at: due_at, error: None }
 }
 
 /// Checks how far ahead something is planned.

@@ -1,14 +1,15 @@
 //! Actor types: which version of each is active, the code of it, and the settings in force.
 //!
-//! The code of a version is prepared when it is first needed and kept; a deployment and an activation
-//! prepare it before it becomes active, so a component that can't be compiled never does. An actor
+//! The code of a version is prepared when it is first needed and kept while there is room for it; a deployment and an
+//! activation prepare it before it becomes active, so a component that can't be compiled never does. An actor
 //! meets another version, or other settings, at its next turn.
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use futures::FutureExt as _;
 use greenroom_core::sandbox::{Behavior, Environment, PrepareError, RoomWanted, SandboxEngine};
@@ -20,6 +21,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 
+use crate::code_room::{CodeRoom, LoadedCode};
 use crate::view::Deployment;
 
 /// One version of an actor type that runs, under settings that never change: other settings make
@@ -32,28 +34,48 @@ pub(crate) struct Version {
     code: Arc<Prepared>,
 }
 
-type Preparing = JoinHandle<Result<Arc<dyn Behavior>, Error>>;
+/// Bytes of code expected for each byte of a component that was not loaded before.
+const CODE_PER_BYTE: u64 = 4;
 
-/// The code of a version, once it is prepared.
+type Preparing = JoinHandle<Result<LoadedCode, Error>>;
+
+/// The code of a version, while it is prepared.
 #[derive(Default)]
 struct Prepared {
-    behavior: OnceLock<Arc<dyn Behavior>>,
+    code: ArcSwapOption<LoadedCode>,
+    /// How much memory it took when it was there last; 0 before.
+    bytes: AtomicU64,
     /// Prepares it. A task of its own: whoever waits for it may have less time than it takes.
     under_way: Mutex<Option<Preparing>>,
 }
 
 impl Prepared {
-    fn with(behavior: Arc<dyn Behavior>) -> Arc<Self> {
-        Arc::new(Prepared { behavior: OnceLock::from(behavior), under_way: Mutex::default() })
+    fn with(code: LoadedCode) -> Arc<Self> {
+        let prepared = Prepared::default();
+        prepared.put(Arc::new(code));
+        Arc::new(prepared)
+    }
+
+    fn put(&self, code: Arc<LoadedCode>) {
+        self.bytes.store(code.behavior.code_bytes(), Ordering::Relaxed);
+        self.code.store(Some(code));
+    }
+
+    /// How much memory the code of a component is expected to take.
+    fn expected_bytes(&self, component: &[u8]) -> u64 {
+        match self.bytes.load(Ordering::Relaxed) {
+            0 => CODE_PER_BYTE * component.len() as u64,
+            known => known,
+        }
     }
 }
 
 type Active = HashMap<ActorType, Arc<Version>, ahash::RandomState>;
 
 impl Version {
-    /// Its code, once it was prepared.
-    pub(crate) fn prepared(&self) -> Option<&Arc<dyn Behavior>> {
-        self.code.behavior.get()
+    /// Its code, if it is in memory.
+    pub(crate) fn prepared(&self) -> Option<Arc<dyn Behavior>> {
+        self.code.code.load().as_ref().map(|code| Arc::clone(&code.behavior))
     }
 }
 
@@ -64,6 +86,7 @@ pub(crate) struct Types {
     clock: Arc<dyn Clock>,
     limits: Limits,
     environments: BTreeMap<ActorType, Environment>,
+    code_room: Arc<CodeRoom>,
     /// Every message looks here and hardly any changes it: reading it writes to no memory that processors share.
     active: ArcSwap<Active>,
     /// Held while what is deployed changes.
@@ -83,6 +106,7 @@ impl Types {
             store,
             engine,
             clock,
+            code_room: CodeRoom::new(limits.code_bytes),
             limits,
             environments,
             active: ArcSwap::default(),
@@ -94,9 +118,32 @@ impl Types {
         Ok(types)
     }
 
-    /// For which types the engine wants room.
+    /// For which types room is wanted that idle sandboxes could make.
     pub(crate) fn room_wanted(&self) -> Vec<RoomWanted> {
-        self.engine.room_wanted()
+        [self.engine.room_wanted(), self.code_room.wanted()].concat()
+    }
+
+    /// How many bytes of code are in memory.
+    pub(crate) fn code_bytes(&self) -> u64 {
+        self.code_room.bytes()
+    }
+
+    /// Lets code go that no sandbox runs, the least recently used first, until so much more fits or none is left.
+    fn make_room_for_code(&self, charge: u64) {
+        let active = self.active.load();
+        let unused = |version: &Arc<Version>| {
+            let since = version.code.code.load().as_ref()?.unused_since()?;
+            Some((since, Arc::clone(version)))
+        };
+        let mut unused: Vec<_> = active.values().filter_map(unused).collect();
+        unused.sort_unstable_by_key(|(since, _)| *since);
+        for (_, version) in unused {
+            if self.code_room.has(charge) {
+                break;
+            }
+            tracing::debug!(digest = %version.record.component.digest, "the code of a component leaves memory");
+            version.code.code.store(None);
+        }
     }
 
     /// The version that new turns of that type run.
@@ -146,41 +193,53 @@ impl Types {
         metrics
     }
 
-    /// The code of a version, prepared now if it was not before. Cancel safe: what was begun goes on, and the
+    /// The code of a version, prepared now if it is not in memory. Cancel safe: what was begun goes on, and the
     /// next who asks waits for the rest of it.
-    pub(crate) async fn behavior(
+    ///
+    /// # Errors
+    /// `overloaded` while there is no room for it; what [`Self::component`] tells; `activation-failed` when it can't be
+    /// prepared.
+    pub(crate) async fn code(
         &self,
         actor_type: &ActorType,
         version: &Version,
-    ) -> Result<Arc<dyn Behavior>, Error> {
-        if let Some(behavior) = version.prepared() {
-            return Ok(Arc::clone(behavior));
+    ) -> Result<Arc<LoadedCode>, Error> {
+        if let Some(code) = version.code.code.load_full() {
+            return Ok(code);
         }
         let mut under_way = version.code.under_way.lock().await;
-        if let Some(behavior) = version.prepared() {
-            return Ok(Arc::clone(behavior));
+        if let Some(code) = version.code.code.load_full() {
+            return Ok(code);
         }
         if under_way.is_none() {
-            let digest = version.record.component.digest;
-            let component = self.component(actor_type, &version.record).await?;
-            let engine = Arc::clone(&self.engine);
-            *under_way = Some(tokio::spawn(async move {
-                engine.prepare(component).await.map_err(|error| {
-                    tracing::error!(%digest, %error, "a deployed component can't be prepared");
-                    Error::new(
-                        Code::ActivationFailed,
-                        "the deployed component can't be prepared; deploy it again",
-                    )
-                })
-            }));
+            *under_way = Some(self.begin_to_prepare(actor_type, version).await?);
         }
         let task = under_way.as_mut().expect("it is there, or was put there above");
         let prepared = task.await;
         *under_way = None;
         let panicked =
             |_| Error::new(Code::Internal, "preparing a component panicked; the host's log says why");
-        let behavior = prepared.map_err(panicked)??;
-        Ok(Arc::clone(version.code.behavior.get_or_init(|| behavior)))
+        let code = Arc::new(prepared.map_err(panicked)??);
+        version.code.put(Arc::clone(&code));
+        Ok(code)
+    }
+
+    async fn begin_to_prepare(&self, actor_type: &ActorType, version: &Version) -> Result<Preparing, Error> {
+        let digest = version.record.component.digest;
+        let component = self.component(actor_type, &version.record).await?;
+        let about = (digest, version.code.expected_bytes(&component));
+        let room = self.code_room.take(actor_type, about, |charge| self.make_room_for_code(charge)).await?;
+        let engine = Arc::clone(&self.engine);
+        Ok(tokio::spawn(async move {
+            let prepared = engine.prepare(component).await.map_err(|error| {
+                tracing::error!(%digest, %error, "a deployed component can't be prepared");
+                Error::new(
+                    Code::ActivationFailed,
+                    "the deployed component can't be prepared; deploy it again",
+                )
+            });
+            Ok(LoadedCode::new(prepared?, room))
+        }))
     }
 
     /// The bytes of a version that was found deployed.
@@ -246,7 +305,7 @@ impl Types {
             stored
         };
         let record = self.settle(actor_type, storing).await?;
-        let version = self.install(&record, Prepared::with(behavior));
+        let version = self.install(&record, self.loaded(behavior));
         let version = version.ok_or_else(|| Error::new(Code::Internal, "the new version was not stored"))?;
         tracing::info!(%actor_type, version = version.record.number, digest = %version.record.component.digest, "deployed");
         Ok(Deployment { created: true, version: version.record.clone() })
@@ -281,7 +340,7 @@ impl Types {
             stored
         };
         let record = self.settle(actor_type, storing).await?.ok_or_else(|| unknown(actor_type))?;
-        self.install(&record, Prepared::with(behavior));
+        self.install(&record, self.loaded(behavior));
         tracing::info!(%actor_type, version = number, before = record.previous_version, "activated");
         Ok(())
     }
@@ -363,6 +422,11 @@ impl Types {
         }
     }
 
+    /// Code that was prepared to become active. If there is too much of it, what nobody uses goes after that.
+    fn loaded(&self, behavior: Arc<dyn Behavior>) -> Arc<Prepared> {
+        Prepared::with(self.code_room.hold(behavior))
+    }
+
     /// The code of the active version, if it is prepared already.
     fn prepared_for(&self, record: &ActorTypeRecord) -> Arc<Prepared> {
         let runs = self.active(&record.name).ok().filter(|version| Some(&version.record) == record.active());
@@ -380,6 +444,7 @@ impl Types {
             code,
         });
         self.change_active(|active| drop(active.insert(record.name.clone(), Arc::clone(&version))));
+        self.make_room_for_code(0);
         Some(version)
     }
 

@@ -1,5 +1,6 @@
 //! What the runtime tells people about actors, types and itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_core::store::{Reminder, VersionRecord};
@@ -104,6 +105,8 @@ pub struct WaitingMessage {
     pub age: Duration,
     /// Until when it is not delivered, where it was sent with a delay or waits for a retry.
     pub due_in: Option<Duration>,
+    /// Why its last delivery failed, if one has.
+    pub last_error: Option<Arc<str>>,
 }
 
 /// An actor type.

@@ -94,6 +94,7 @@ fn check_resources(component: &Component) -> Result<(), PrepareError> {
 /// The code of one component.
 pub(crate) struct CompiledBehavior {
     info: ComponentInfo,
+    code_bytes: u64,
     exports: Exports,
     uses_wasi: bool,
     /// What each sandbox takes from its start.
@@ -127,8 +128,12 @@ impl CompiledBehavior {
             tables: needed.num_tables as usize,
             reserved_bytes: 0,
         });
+        let image = component.image_range();
+        let code_bytes = image.end.addr() - image.start.addr();
         let share = Share::of(&host.room);
         Ok(CompiledBehavior {
+            // The images of its memories hold its data once more.
+            code_bytes: code_bytes as u64 + info.size_bytes,
             info,
             exports,
             uses_wasi,
@@ -175,6 +180,10 @@ impl CompiledBehavior {
 impl Behavior for CompiledBehavior {
     fn info(&self) -> &ComponentInfo {
         &self.info
+    }
+
+    fn code_bytes(&self) -> u64 {
+        self.code_bytes
     }
 
     fn describe(&self) -> Description {

@@ -295,3 +295,52 @@ async fn a_crowd_of_uploads_waits_its_turn() -> anyhow::Result<()> {
     assert_eq!(types["items"].as_array().map(Vec::len), Some(usize::from(UPLOADS) + 1));
     Ok(())
 }
+
+/// A component of that many bytes, and as many of code and data in memory once it is called.
+fn large_component(number: usize, bytes: usize) -> anyhow::Result<Vec<u8>> {
+    let bytes = (0..bytes).map(|at| (at.wrapping_mul(2_654_435_761) >> 7 ^ number) as u8);
+    let data = bytes.fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "\\{byte:02x}");
+        text
+    });
+    hostile::component_of(&format!(";; A segment of data that nothing uses.\n(data \"{data}\")"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_of_much_code_leave_the_neighbours_theirs() -> anyhow::Result<()> {
+    const UPLOADS: usize = 16;
+    const EACH_BYTES: usize = 4 << 20;
+    const CODE_BYTES: u64 = 24 << 20;
+    /// Of the uploads' bytes on their way, and of what the allocator keeps of them.
+    const BESIDE_BYTES: u64 = 96 << 20;
+    let settings = Settings::default().limit("code_bytes", &CODE_BYTES.to_string());
+    let mut host = Host::with_probe(settings).await?;
+    let client: Client = (*host).clone();
+    let components = (0..UPLOADS).map(|number| large_component(number, EACH_BYTES));
+    let components = components.collect::<anyhow::Result<Vec<_>>>()?;
+    let code_bytes = || async {
+        let text = client.get("/metrics").await?.expect(200).text();
+        let line = text.lines().find_map(|line| line.strip_prefix("greenroom_code_bytes "));
+        anyhow::Ok(line.context("the metric is not there")?.parse::<u64>()?)
+    };
+    let attack = async {
+        for (number, component) in components.into_iter().enumerate() {
+            client.deploy(&format!("large-{number}"), component).await?.expect(201);
+            let bytes = code_bytes().await?;
+            anyhow::ensure!(bytes <= CODE_BYTES, "{bytes} bytes of code after {} uploads", number + 1);
+        }
+        // All of them are called, so their sandboxes are there; the code of most has to come back for that.
+        for round in 0..2 {
+            for number in 0..UPLOADS {
+                client.call(&format!("large-{number}"), "a", "go", "x").await?.expect(200);
+                let bytes = code_bytes().await?;
+                anyhow::ensure!(
+                    bytes >= EACH_BYTES as u64 && bytes <= CODE_BYTES,
+                    "{bytes} in round {round}"
+                );
+            }
+        }
+        anyhow::Ok(())
+    };
+    while_under_attack(&mut host, "uploads of much code", CODE_BYTES + BESIDE_BYTES, attack).await
+}

@@ -89,6 +89,11 @@ const MET: &[Met] = &[
         "those idle for longest: `deactivate`; when sandboxes at work have reserved all there is, `memory.grow` gives -1; \
          while more is in memory than that, those of the type that has most are stopped",
     ),
+    met(
+        "limits.code_bytes",
+        "waits; 503 `overloaded`, with `Retry-After`, when types at work need all of it for longer than `CODE_ROOM_WITHIN`",
+        "those idle for longest: `deactivate`",
+    ),
     met("limits.idle_timeout", NOTHING, "`deactivate`"),
     met("limits.delivery_attempts", NOTHING, "no further delivery: the message is a dead letter"),
     met("limits.retry_backoff", NOTHING, NOTHING),
@@ -384,10 +389,10 @@ const FIXED: &[Fixed] = &[
         "timers fire later, and firings that are late coalesce",
     ),
     fixed(
-        "runtime/src/background.rs",
+        "runtime/src/wakings.rs",
         "WOKEN_MAX",
         "Actors that are woken for what they have stored and have not begun their turn: so many by the scheduler, and \
-         as many by senders.",
+         as many by senders; one type has three quarters of what is left at most.",
         "waits; nobody waits for such a turn",
     ),
     fixed(
@@ -401,6 +406,18 @@ const FIXED: &[Fixed] = &[
         "ROOM_WITHIN",
         "How long a message waits for room for the actor it is for, in `limits.activations` or `limits.memory_bytes`.",
         "503 `overloaded`, with `Retry-After`; a guest's `call`: `overloaded`",
+    ),
+    fixed(
+        "runtime/src/code_room.rs",
+        "CODE_ROOM_WITHIN",
+        "How long a turn waits for room for the code of its type, in `limits.code_bytes`.",
+        "503 `overloaded`, with `Retry-After`; a guest's `call`: `overloaded`",
+    ),
+    fixed(
+        "runtime/src/code_room.rs",
+        "PARTS",
+        "The code of one component counts for one part in so many of `limits.code_bytes` at most.",
+        NOTHING,
     ),
     fixed(
         "runtime/src/shares.rs",

@@ -200,6 +200,7 @@ settings! {
     "limits.sandboxes" count limits.sandboxes "Sandboxes in memory at once; the least recently used idle one makes room for the next.";
     "limits.activations" count limits.activations "Activations in memory at once; the least recently used idle one makes room for the next.";
     "limits.memory_bytes" bytes limits.memory_bytes "Resident memory of the host, beyond which idle sandboxes, then activations, are let go. Sandboxes at work can reserve five eighths of it, one actor type nine tenths of that. The default is half of what the process's cgroup or the machine has, as the log says at the start.";
+    "limits.code_bytes" bytes limits.code_bytes "Compiled code in memory, with what its sandboxes share. That of types that are not at work leaves for the next, the least recently used first, and is loaded again at the next call. One component counts for half of it at most.";
     "limits.idle_timeout" duration limits.idle_timeout "How long an actor stays in memory after its last message.";
     "limits.delivery_attempts" count limits.delivery_attempts "Deliveries of a sent message or a reminder's firing before it becomes a dead letter.";
     "limits.retry_backoff" duration limits.retry_backoff "Wait before the second delivery; doubled for each further one.";

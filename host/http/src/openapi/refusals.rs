@@ -63,6 +63,8 @@ const OPERATIONS: &[(&str, &[&[Code]])] = &[
     ("inspectActor", &[ANY, PATH, READ, DEPLOYED, &[UnknownActor]]),
     ("removeActor", &[ANY, PATH, BY_HAND]),
     ("listMailbox", &[ANY, PATH, READ, DEPLOYED]),
+    ("cancelMessage", &[ANY, PATH, BY_HAND, &[NotFound]]),
+    ("retryMessage", &[ANY, PATH, BY_HAND, &[NotFound]]),
     ("deactivateActor", &[ANY, PATH, BY_HAND]),
     ("listState", &[ANY, PATH, READ, DEPLOYED]),
     ("readState", &[ANY, PATH, READ, DEPLOYED, &[NotFound]]),

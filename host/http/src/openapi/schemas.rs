@@ -150,6 +150,7 @@ pub(super) fn path_parameters(path: &str) -> Vec<Value> {
             (_, "{version}") => Some("Version"),
             (_, "{code}") => Some("ErrorCode"),
             ("dead-letters", "{id}") => Some("DeadLetter"),
+            (_, "{message_id}") => Some("WaitingMessageId"),
             (_, "{id}") => Some("ActorId"),
             ("state", "{name}") => Some("StateKey"),
             ("reminders", "{name}") => Some("ReminderName"),
@@ -208,6 +209,12 @@ pub(super) fn parameters() -> Value {
         "DeadLetter": parameter(
             "id",
             "The id of the message.",
+            json!({"type": "string", "format": "uuid", "pattern": MESSAGE_ID_PATTERN}),
+            "01920000-0000-7000-8000-000000000000".into(),
+        ),
+        "WaitingMessageId": parameter(
+            "message_id",
+            "The id of a message that waits.",
             json!({"type": "string", "format": "uuid", "pattern": MESSAGE_ID_PATTERN}),
             "01920000-0000-7000-8000-000000000000".into(),
         ),

@@ -232,8 +232,25 @@ async fn a_message_for_later_waits_in_the_mailbox() {
     let mailbox = get_json(&api, "/v1/actors/echo/1/-/mailbox").await;
     assert_eq!(mailbox["items"][0]["message_id"], accepted["message_id"], "{mailbox}");
     assert_eq!(mailbox["items"][0]["origin"], json!({"kind": "client"}));
+    assert_eq!(mailbox["items"][0]["last_error"], Value::Null);
     assert_eq!(ask(&api, "DELETE", "/v1/actors/echo/1", NONE, "").await.0, 204);
     assert_eq!(ask(&api, "GET", "/v1/actors/echo/1", NONE, "").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_message_that_waits_can_be_removed() {
+    let api = api().await;
+    let (_, body) = ask(&api, "POST", "/v1/actors/echo/1/run?delay=PT1H", ASYNC, "x").await;
+    let accepted: Value = serde_json::from_str(&body).unwrap();
+    let message = format!("/v1/actors/echo/1/-/mailbox/{}", accepted["message_id"].as_str().unwrap());
+    let (status, problem) = ask(&api, "POST", &format!("{message}/retry"), NONE, "").await;
+    assert!(status == 404 && problem.contains("has failed"), "{problem}");
+    assert_eq!(ask(&api, "DELETE", &message, NONE, "").await.0, 204);
+    assert_eq!(ask(&api, "DELETE", &message, NONE, "").await.0, 404);
+    let mailbox = get_json(&api, "/v1/actors/echo/1/-/mailbox").await;
+    assert_eq!(mailbox["items"], json!([]));
+    let (status, problem) = ask(&api, "DELETE", "/v1/actors/echo/1/-/mailbox/x", NONE, "").await;
+    assert!(status == 400 && problem.contains("message id"), "{problem}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use greenroom_core::sandbox::RawSchedule;
-use greenroom_core::{Limits, Origin};
+use greenroom_core::{ActorType, Address, Limits, Method, Origin};
 
 use super::scripted::{Script, script};
 use super::world::{World, actor, answer, host, limits, text, toolbox};
@@ -134,4 +134,34 @@ async fn those_who_wait_for_something_else_keep_nobody_waiting() {
     }
     let waiting = world.node.mailbox(&actor("slow-0")).await.unwrap();
     assert!(waiting.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_type_whose_turns_can_not_begin_holds_up_no_reminder_of_another() {
+    const SANDBOXES: usize = 16;
+    const DUE: usize = 500;
+    let slow = Limits { sandboxes: SANDBOXES, ..limits() };
+    let mut world = World::with(slow, script(toolbox)).await;
+    let other = ActorType::new("other").unwrap();
+    world.node.deploy(&other, world.engine.add("second", script(toolbox))).await.unwrap();
+    let remind = "alarm 60000 0 0 who";
+    for number in 0..DUE {
+        world.call(&format!("sleeper-{number}"), "remind", remind).await.unwrap();
+    }
+    // Due after all of them.
+    let reminded = Address::parse("other", "a").unwrap();
+    world.node.call(&reminded, Method::new("remind").unwrap(), text("alarm 60500 0 0 who")).await.unwrap();
+    world.crash().await;
+
+    // All sandboxes of the first type are at work until long after that.
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    let works: Vec<_> = (0..SANDBOXES)
+        .map(|number| world.calling(&format!("w-{number}"), "append_after", "25000 x"))
+        .collect();
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    let reply = world.node.call(&reminded, Method::new("list").unwrap(), text("")).await.unwrap();
+    assert_eq!(reply.body, "alarm#1");
+    for work in works {
+        work.await.unwrap().unwrap();
+    }
 }

@@ -9,6 +9,7 @@ use greenroom_store::CommitFault;
 
 use super::scripted::script;
 use super::world::{World, actor, answer, host, limits, text, toolbox};
+use crate::WaitingMessage;
 
 #[tokio::test(start_paused = true)]
 async fn a_sent_message_arrives_once_and_in_order() {
@@ -262,4 +263,41 @@ async fn what_waits_for_very_many_actors_is_not_counted_for_each() {
     }
     assert!(world.node.dispatch.backlogs.len() <= 100_000);
     assert_eq!(world.send("full", "append", "x", 60_000).await.unwrap_err().code, Code::MailboxFull);
+}
+
+/// The ids of what waits for that actor, and of each the attempt and the last error.
+async fn waiting(world: &World, id: &str) -> Vec<(MessageId, u32, Option<String>)> {
+    let waiting = world.node.mailbox(&actor(id)).await.unwrap();
+    let told = |message: &WaitingMessage| message.last_error.as_deref().map(str::to_owned);
+    waiting.iter().map(|message| (message.id, message.attempt, told(message))).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_message_that_waits_can_be_removed_or_delivered_at_once() {
+    let world = World::start().await;
+    // Fails until there is a list no more.
+    world.call("a", "append", "there").await.unwrap();
+    world.send("a", "append_unless_there", "again", 0).await.unwrap();
+    world.send("a", "poison", "bad", 0).await.unwrap();
+    world.send("a", "append", "later", 3_600_000).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let seen = waiting(&world, "a").await;
+    let [(again, attempt, Some(error)), (poison, ..), (later, 1, None)] = &seen[..] else {
+        panic!("{seen:?}")
+    };
+    assert!(*attempt > 1 && error.contains("conflict"), "{seen:?}");
+
+    let to = actor("a");
+    assert!(world.node.cancel_message(&to, *poison).await.unwrap());
+    assert!(!world.node.cancel_message(&to, *poison).await.unwrap(), "it is gone");
+    assert!(!world.node.retry_message(&to, *later).await.unwrap(), "it has not failed");
+    assert_eq!(waiting(&world, "a").await.len(), 2);
+
+    world.node.repair_state(&to, "list".to_owned(), None).await.unwrap();
+    assert!(world.node.retry_message(&to, *again).await.unwrap());
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(world.call("a", "list", "").await.unwrap(), "again");
+    assert_eq!(waiting(&world, "a").await.len(), 1);
+    assert!(world.node.cancel_message(&to, *later).await.unwrap());
+    assert!(world.dead_letters().await.is_empty());
 }

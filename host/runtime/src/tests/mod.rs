@@ -2,6 +2,7 @@
 //! [`threads`] runs in simulated time, and says in its name what must hold.
 
 mod background;
+mod code_room;
 mod dead_letters;
 mod gate;
 mod idempotent;

@@ -27,7 +27,7 @@ pub(super) async fn what_is_due_is_listed_by_actor(store: &impl Store) {
     assert_eq!(listed(store, 50, None).await, [due(0, "early"), due(20, "both"), due(50, "late")]);
     let key = MailKey { due_at: at(20), id: message_id(2) };
     let moved = [
-        changes(&both, MailChange::Retry { key, attempt: 2, wake_at: at(40) }),
+        changes(&both, MailChange::Retry { key, attempt: 2, wake_at: at(40), error: None }),
         WriteSet { reminders: vec![("s".into(), None)], ..WriteSet::empty(both) },
         reminds(&late, vec![reminder("r", 10)]),
     ];
@@ -83,7 +83,7 @@ pub(super) async fn retries_that_wait_for_too_long_are_brought_forward(store: &i
     let elsewhere = Address::parse("other", "one").expect("a valid address");
     let retried = |to: &Address, number, due_ms, wake_ms| {
         let key = MailKey { due_at: at(due_ms), id: message_id(number) };
-        changes(to, MailChange::Retry { key, attempt: 2, wake_at: at(wake_ms) })
+        changes(to, MailChange::Retry { key, attempt: 2, wake_at: at(wake_ms), error: None })
     };
     let sent = vec![
         mail(&one, 1, 0),

@@ -72,12 +72,14 @@ pub(super) async fn delayed_mail_waits_and_failed_mail_stays_in_line(store: &imp
         key: MailKey { due_at: at(10), id: message_id(1) },
         attempt: 2,
         wake_at: at(500),
+        error: Some("trapped".into()),
     };
     store.commit(&[changes(&to, retry)]).await.expect("a commit");
     assert_eq!(page(store, 5, None, 10).await, (vec![1], false));
     assert_eq!(page(store, 20, None, 1).await, (vec![1], true));
     let kept = store.mail(&to, Timestamp::MAX, None, 1).await.expect("mail").messages;
     assert_eq!((kept[0].message.attempt, kept[0].wake_at, kept[0].due_at), (2, at(500), at(10)));
+    assert_eq!(kept[0].error.as_deref(), Some("trapped"));
 }
 
 pub(super) async fn consumed_mail_is_gone(store: &impl Store) {
@@ -113,8 +115,9 @@ pub(super) async fn what_waits_is_told_by_its_keys(store: &impl Store) {
 pub(super) async fn mail_sent_and_changed_in_one_batch(store: &impl Store) {
     let to = task("box");
     let key = |number| MailKey { due_at: at(0), id: message_id(number) };
-    let retry =
-        |number, attempt| changes(&to, MailChange::Retry { key: key(number), attempt, wake_at: at(40) });
+    let retry = |number, attempt| {
+        changes(&to, MailChange::Retry { key: key(number), attempt, wake_at: at(40), error: None })
+    };
     let batch = [
         sends(&to, vec![mail(&to, 1, 0), mail(&to, 2, 0), mail(&to, 3, 0)]),
         retry(1, 2),

@@ -52,6 +52,7 @@ pub(crate) fn mail(to: &Address, number: u128, due_ms: u64) -> StoredMessage {
         due_at: at(due_ms),
         sent_at: at(7),
         wake_at: at(due_ms),
+        error: None,
     }
 }
 

@@ -117,10 +117,11 @@ impl Contents {
             Some(MailChange::Consumed(key)) => {
                 actor.mailbox.remove(key);
             }
-            Some(MailChange::Retry { key, attempt, wake_at }) => {
+            Some(MailChange::Retry { key, attempt, wake_at, error }) => {
                 if let Some(message) = actor.mailbox.get_mut(key) {
                     message.message.attempt = *attempt;
                     message.wake_at = *wake_at;
+                    message.error.clone_from(error);
                 }
             }
             Some(MailChange::Dead { key, letter }) => {
@@ -397,7 +398,7 @@ impl Contents {
         let DeadLetter { to, mut message, .. } = self.dead_letters.remove(&id)?;
         message.attempt = 1;
         let (due_at, wake_at) = (Timestamp::EPOCH, Timestamp::EPOCH);
-        let stored = StoredMessage { to: to.clone(), message, due_at, sent_at: now, wake_at };
+        let stored = StoredMessage { to: to.clone(), message, due_at, sent_at: now, wake_at, error: None };
         self.actors.entry(to.clone()).or_default().mailbox.insert(stored.key(), stored);
         Some(to)
     }

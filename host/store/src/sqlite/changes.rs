@@ -16,11 +16,28 @@ use greenroom_core::{Address, IdempotencyRecord, MessageId};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum MailRow<'a> {
     /// Put there; its attempt and wake-up may have been changed since it was sent.
-    Put { message: &'a StoredMessage, attempt: u32, wake_at: Timestamp },
+    Put { message: &'a StoredMessage, next: Delivery<'a> },
     /// Changed where it is.
-    Retry { attempt: u32, wake_at: Timestamp },
+    Retry { next: Delivery<'a> },
     /// Removed.
     Delete,
+}
+
+/// What a failed delivery changes of a message: about the one to come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delivery<'a> {
+    pub(super) attempt: u32,
+    pub(super) wake_at: Timestamp,
+    /// Why the one before failed.
+    pub(super) error: Option<&'a str>,
+}
+
+impl<'a> Delivery<'a> {
+    /// The first.
+    pub(super) fn of(stored: &'a StoredMessage) -> Self {
+        let StoredMessage { message, wake_at, error, .. } = stored;
+        Delivery { attempt: message.attempt, wake_at: *wake_at, error: error.as_deref() }
+    }
 }
 
 /// What is kept for repeats of a request.
@@ -78,14 +95,15 @@ impl<'a> Changes<'a> {
             self.reminders.insert((address, name), reminder.as_ref());
         }
         for message in &set.sends {
-            let row = MailRow::Put { message, attempt: message.message.attempt, wake_at: message.wake_at };
+            let row = MailRow::Put { message, next: Delivery::of(message) };
             self.mail.insert((&message.to, message.key()), row);
         }
         match &set.mail {
             None => {}
             Some(MailChange::Consumed(key)) => self.remove_mail(address, *key),
-            Some(MailChange::Retry { key, attempt, wake_at }) => {
-                self.retry_mail(address, *key, *attempt, *wake_at);
+            Some(MailChange::Retry { key, attempt, wake_at, error }) => {
+                let next = Delivery { attempt: *attempt, wake_at: *wake_at, error: error.as_deref() };
+                self.retry_mail(address, *key, next);
             }
             Some(MailChange::Dead { key, letter }) => {
                 self.remove_mail(address, *key);
@@ -129,12 +147,12 @@ impl<'a> Changes<'a> {
         self.mail.insert((address, key), MailRow::Delete);
     }
 
-    fn retry_mail(&mut self, address: &'a Address, key: MailKey, attempt: u32, wake_at: Timestamp) {
-        let retry = MailRow::Retry { attempt, wake_at };
+    fn retry_mail(&mut self, address: &'a Address, key: MailKey, next: Delivery<'a>) {
+        let retry = MailRow::Retry { next };
         self.mail
             .entry((address, key))
             .and_modify(|row| match row {
-                MailRow::Put { message, .. } => *row = MailRow::Put { message, attempt, wake_at },
+                MailRow::Put { message, .. } => *row = MailRow::Put { message, next },
                 MailRow::Retry { .. } => *row = retry,
                 MailRow::Delete => {}
             })

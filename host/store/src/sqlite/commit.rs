@@ -6,7 +6,7 @@ use greenroom_core::idempotency::Answer;
 use greenroom_core::store::{DeadLetter, MailKey, Reminder, StoredMessage, WriteSet};
 use greenroom_core::{Address, IdempotencyRecord, Message, Origin, Timestamp};
 
-use super::changes::{Changes, Extent, MailRow, Remembered};
+use super::changes::{Changes, Delivery, Extent, MailRow, Remembered};
 use super::checksum::Checksum;
 use super::statement::{ROWS_MAX, Shape, Transaction, Value};
 
@@ -68,14 +68,14 @@ pub(super) const DELETE_REMINDER: Shape = Shape {
 pub(super) const PUT_MAIL: Shape = Shape {
     before: "INSERT OR REPLACE INTO mailbox (actor_type, actor_id, due_at, message_id, method, \
              content_type, body, origin_kind, origin_type, origin_id, origin_name, attempt, sent_at, \
-             wake_at, checksum) SELECT * FROM (VALUES ",
-    columns: 15,
+             wake_at, checksum, error) SELECT * FROM (VALUES ",
+    columns: 16,
     after: ") WHERE column1 IS NOT NULL",
 };
 
 pub(super) const RETRY_MAIL: Shape = Shape {
-    before: "UPDATE mailbox SET attempt = column5, wake_at = column6 FROM (VALUES ",
-    columns: 6,
+    before: "UPDATE mailbox SET attempt = column5, wake_at = column6, error = column7 FROM (VALUES ",
+    columns: 7,
     after: ") WHERE actor_type = column1 AND actor_id = column2 AND due_at = column3 AND message_id = column4",
 };
 
@@ -214,14 +214,14 @@ fn mail(transaction: &mut Transaction, changes: &Changes<'_>) {
     transaction.push(
         &RETRY_MAIL,
         rows().filter_map(|((address, key), row)| match row {
-            MailRow::Retry { attempt, wake_at } => Some(retry_row(address, *key, *attempt, *wake_at)),
+            MailRow::Retry { next } => Some(retry_row(address, *key, *next)),
             _ => None,
         }),
     );
     transaction.push(
         &PUT_MAIL,
         rows().filter_map(|(_, row)| match row {
-            MailRow::Put { message, attempt, wake_at } => Some(mail_row(message, *attempt, *wake_at)),
+            MailRow::Put { message, next } => Some(mail_row(message, *next)),
             _ => None,
         }),
     );
@@ -275,27 +275,20 @@ fn state_row(address: &Address, key: &str, value: &[u8]) -> impl Iterator<Item =
 }
 
 /// A row of [`PUT_MAIL`].
-pub(super) fn mail_row(
-    stored: &StoredMessage,
-    attempt: u32,
-    wake_at: Timestamp,
-) -> impl Iterator<Item = Value> {
+pub(super) fn mail_row(stored: &StoredMessage, next: Delivery<'_>) -> impl Iterator<Item = Value> {
     mail_key(&stored.to, stored.key()).into_iter().chain(message_columns(&stored.message)).chain([
-        i64::from(attempt).into(),
+        i64::from(next.attempt).into(),
         moment(stored.sent_at),
-        moment(wake_at),
+        moment(next.wake_at),
         Checksum::of_mail(stored).into(),
+        next.error.into(),
     ])
 }
 
 /// A row of [`RETRY_MAIL`].
-pub(super) fn retry_row(
-    address: &Address,
-    key: MailKey,
-    attempt: u32,
-    wake_at: Timestamp,
-) -> impl Iterator<Item = Value> {
-    mail_key(address, key).into_iter().chain([i64::from(attempt).into(), moment(wake_at)])
+pub(super) fn retry_row(address: &Address, key: MailKey, next: Delivery<'_>) -> impl Iterator<Item = Value> {
+    let changed = [i64::from(next.attempt).into(), moment(next.wake_at), next.error.into()];
+    mail_key(address, key).into_iter().chain(changed)
 }
 
 /// A row of [`PUT_REMINDER`].

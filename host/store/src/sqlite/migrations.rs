@@ -13,7 +13,7 @@ macro_rules! migration {
     };
 }
 
-const VERSIONS: [(i64, &str, &str); 8] = [
+const VERSIONS: [(i64, &str, &str); 9] = [
     migration!(1, "initial", "0001_initial"),
     migration!(2, "repeats and dead letters", "0002_repeats_and_dead_letters"),
     migration!(3, "settings and versions", "0003_settings_and_versions"),
@@ -22,6 +22,7 @@ const VERSIONS: [(i64, &str, &str); 8] = [
     migration!(6, "reminder checksums", "0006_reminder_checksums"),
     migration!(7, "bodies last", "0007_bodies_last"),
     migration!(8, "bounded work", "0008_bounded_work"),
+    migration!(9, "failures of mail", "0009_failures_of_mail"),
 ];
 
 pub(crate) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {

@@ -1,9 +1,10 @@
 //! Records that outlive their turn: answers kept for repeats of a request, and dead letters.
 
 use greenroom_core::store::{DeadLetter, DeadLetterSummary, StoreResult, StoredMessage};
-use greenroom_core::{ActorType, Address, IdempotencyKey, IdempotencyRecord, MessageId, Timestamp};
+use greenroom_core::{ActorType, Address, IdempotencyKey, IdempotencyRecord, Message, MessageId, Timestamp};
 use sqlx::sqlite::SqliteConnection;
 
+use super::changes::Delivery;
 use super::commit::{DELETE_DEAD_LETTER, PUT_MAIL, mail_row};
 use super::purge::PART_BYTES;
 use super::rows::{self, Columns};
@@ -113,10 +114,11 @@ async fn revive(
     let Some(row) = found else { return Ok(None) };
     let DeadLetter { to, message, .. } = rows::dead_letter(Columns::from(&row, 0))?;
     let at_once = Timestamp::EPOCH;
-    let stored = StoredMessage { to, message, due_at: at_once, sent_at: now, wake_at: at_once };
+    let message = Message { attempt: 1, ..message };
+    let stored = StoredMessage { to, message, due_at: at_once, sent_at: now, wake_at: at_once, error: None };
     let mut transaction = Transaction::default();
     transaction.push(&DELETE_DEAD_LETTER, [[id(letter)]]);
-    transaction.push(&PUT_MAIL, [mail_row(&stored, 1, at_once)]);
+    transaction.push(&PUT_MAIL, [mail_row(&stored, Delivery::of(&stored))]);
     transaction.run(connection).await?;
     Ok(Some(stored.to))
 }

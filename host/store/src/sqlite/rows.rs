@@ -21,7 +21,7 @@ macro_rules! mail_columns {
         concat!(
             "due_at, message_id, method, content_type, ",
             $body,
-            ", origin_kind, origin_type, origin_id, origin_name, attempt, sent_at, wake_at, checksum"
+            ", origin_kind, origin_type, origin_id, origin_name, attempt, sent_at, wake_at, checksum, error"
         )
     };
 }
@@ -184,9 +184,9 @@ pub(super) fn message(to: &Address, row: &SqliteRow) -> sqlx::Result<StoredMessa
     let due_at = columns.moment()?;
     let message = delivered(&mut columns)?;
     let (sent_at, wake_at) = (columns.moment()?, columns.moment()?);
-    let stored = StoredMessage { to: to.clone(), message, due_at, sent_at, wake_at };
+    let stored = StoredMessage { to: to.clone(), message, due_at, sent_at, wake_at, error: None };
     Checksum::of_mail(&stored).verify(columns.checksum()?, "message", to).map_err(invalid)?;
-    Ok(stored)
+    Ok(StoredMessage { error: columns.optional_text()?.map(Arc::from), ..stored })
 }
 
 /// A row of [`mail_columns`], or its key where the body was left out.

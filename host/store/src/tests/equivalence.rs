@@ -66,7 +66,7 @@ fn message() -> impl Strategy<Value = Message> {
 
 fn stored_message() -> impl Strategy<Value = StoredMessage> {
     (address(), message(), moment(), moment(), 0..3_u64).prop_map(|(to, message, due_at, sent_at, later)| {
-        StoredMessage { to, message, due_at, sent_at, wake_at: due_at.plus_ms(later) }
+        StoredMessage { to, message, due_at, sent_at, wake_at: due_at.plus_ms(later), error: None }
     })
 }
 
@@ -114,6 +114,7 @@ fn mail_change() -> impl Strategy<Value = MailChange> {
             key,
             attempt,
             wake_at: key.due_at.plus_ms(later),
+            error: (later > 0).then(|| "trapped".into()),
         }),
         1 => (key(), letter()).prop_map(|(key, letter)| MailChange::Dead { key, letter: Box::new(letter) }),
         1 => letter().prop_map(|letter| MailChange::DeadFiring(Box::new(letter))),

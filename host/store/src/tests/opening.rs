@@ -130,7 +130,7 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     change(directory.path(), row).await;
     let error = refused_untouched(directory.path()).await;
     assert!(matches!(error, OpenError::NewerSchema { found: 9001, .. }), "{error}");
-    assert!(error.to_string().contains("9001") && error.to_string().contains("up to 8;"), "{error}");
+    assert!(error.to_string().contains("9001") && error.to_string().contains("up to 9;"), "{error}");
 }
 
 /// A new database with the schema that this version had.

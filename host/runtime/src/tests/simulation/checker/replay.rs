@@ -166,10 +166,11 @@ impl Checker<'_> {
             }
             Some(MailChange::Consumed(key)) => (key, None),
             Some(MailChange::Dead { key, letter }) => (key, Some(letter)),
-            Some(MailChange::Retry { key, attempt, wake_at }) => {
+            Some(MailChange::Retry { key, attempt, wake_at, error }) => {
                 let found = self.actor(id).mailbox.get_mut(key).map(|stored| {
                     let next = stored.message.attempt + 1;
                     (stored.message.attempt, stored.wake_at) = (*attempt, *wake_at);
+                    stored.error.clone_from(error);
                     next
                 });
                 if found != Some(*attempt) {
@@ -343,7 +344,8 @@ impl Checker<'_> {
         };
         message.attempt = 1;
         let (due_at, wake_at) = (Timestamp::EPOCH, Timestamp::EPOCH);
-        let stored = StoredMessage { to: to.clone(), message, due_at, sent_at: died_at, wake_at };
+        let stored =
+            StoredMessage { to: to.clone(), message, due_at, sent_at: died_at, wake_at, error: None };
         self.retried.insert(id);
         self.actor(to.id.as_str()).mailbox.insert(stored.key(), stored);
     }
