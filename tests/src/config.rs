@@ -13,7 +13,6 @@ const COMPILE_TIMEOUT: &str = "5m";
 pub struct Settings {
     limits: Vec<(String, String)>,
     environment: Vec<(String, String)>,
-    has_fail_points: bool,
     files: Option<u64>,
 }
 
@@ -33,10 +32,10 @@ impl Settings {
         self
     }
 
-    /// With a host that can be made to fail, and what it does where: see `greenroom_core::fail_point`.
+    /// With what the host does at which fail points: see `greenroom_core::fail_point`. Needs a debug build of it.
     #[must_use]
     pub fn fail_points(self, plans: &str) -> Self {
-        Settings { has_fail_points: true, ..self.variable("FAILPOINTS", plans) }
+        self.variable("FAILPOINTS", plans)
     }
 
     /// With a host that may have so many files open.
@@ -51,11 +50,6 @@ impl Settings {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("ulimit -n {files} && exec \"$0\" \"$@\"")).arg(program);
         command
-    }
-
-    /// Whether the host is one that can be made to fail.
-    pub fn has_fail_points(&self) -> bool {
-        self.has_fail_points
     }
 
     /// The environment variables of the host.

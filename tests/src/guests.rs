@@ -34,13 +34,6 @@ pub fn host_binary() -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// The host that can be made to fail at a place of one's choice, from the same source.
-pub fn host_with_fail_points() -> anyhow::Result<PathBuf> {
-    let path = profile_folder()?.join("greenroom-fail-points");
-    ensure!(path.is_file(), "{} is not built; `cargo xtask test --black-box` builds it", path.display());
-    Ok(path)
-}
-
 /// The component of the guest of that name that is written in Rust.
 pub fn component(name: &str) -> anyhow::Result<Vec<u8>> {
     component_in("rust", name)

@@ -206,9 +206,8 @@ async fn spawn(directory: &Path, settings: &Settings) -> anyhow::Result<(Child, 
     let output_path = directory.join("host.out");
     let output = File::create(&output_path)?;
 
-    let program =
-        if settings.has_fail_points() { guests::host_with_fail_points()? } else { guests::host_binary()? };
-    let mut command = serve_command_of(settings.command(&program), &directory.join("data"), ANY_PORT);
+    let mut command =
+        serve_command_of(settings.command(&guests::host_binary()?), &directory.join("data"), ANY_PORT);
     command.envs(settings.environment().iter().map(|(name, value)| (name, value)));
     command.arg("--config").arg(&config).stdout(output).stderr(log);
     // Its own group: what stops the test or the demo from the keyboard does not stop the host.

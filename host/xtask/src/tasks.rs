@@ -20,22 +20,6 @@ fn workspace_step(title: &str, command: &str, arguments: &[&str]) -> Step {
     Step::cargo(title, &[&[command, "--workspace"], arguments].concat())
 }
 
-/// The host that tests make fail at a place of their choice. Cargo has one name for both builds, so this
-/// one is put aside before the ordinary one is made.
-fn fail_point_steps() -> [Step; 3] {
-    let (made, aside) = ("target/debug/greenroom", "target/debug/greenroom-fail-points");
-    [
-        workspace_step(
-            "build the host with fail points",
-            "build",
-            &["--bin", "greenroom", "--features", "greenroom/fail-points"],
-        ),
-        // That of an earlier run may be a second name of the same file, which can't be moved onto itself.
-        Step::new("make room for it", "rm", &["-f", aside]),
-        Step::new("put it aside", "mv", &["-f", made, aside]),
-    ]
-}
-
 pub(crate) fn build(release: bool) -> anyhow::Result<()> {
     guests::build(&[Language::Rust])?;
     host_step(release).run()
@@ -87,8 +71,7 @@ pub(crate) fn bench(options: &[String]) -> anyhow::Result<()> {
 
 fn test_steps(black_box_only: bool, options: &[String]) -> anyhow::Result<Vec<Step>> {
     // The black-box tests run the binary; cargo can't know that they depend on it.
-    let mut steps = Vec::from(fail_point_steps());
-    steps.push(host_step(false));
+    let mut steps = vec![host_step(false)];
     let separated =
         |step: Step| if options.is_empty() { step } else { step.args(&["--".into()]).args(options) };
     if !black_box_only {
@@ -162,10 +145,6 @@ pub(crate) fn check() -> anyhow::Result<()> {
         Step::cargo("format", &["fmt", "--all", "--check"]),
         Step::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         guest_lints,
-        Step::cargo(
-            "lints of the fail points",
-            &["clippy", "-p", "greenroom-core", "--features", "fail-points", "--", "-D", "warnings"],
-        ),
         // Also what other platforms need, which no build here has fetched.
         Step::cargo("fetch all that Cargo.lock names", &["fetch", "--locked"]),
         deny_step(

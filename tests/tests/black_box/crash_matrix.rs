@@ -118,14 +118,6 @@ async fn a_transaction_that_fails_is_undone_whole() -> anyhow::Result<()> {
     all(runs, "a_transaction_that_fails_is_undone_whole", |data, run| fails(data, run, "error")).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_ordinary_build_has_no_fail_points() -> anyhow::Result<()> {
-    let everywhere: Vec<_> = FailPoint::ALL.iter().map(|point| format!("{}=abort", point.name())).collect();
-    let host = Host::with_probe(Settings::default().variable("FAILPOINTS", &everywhere.join(";"))).await?;
-    host.call("probe", "a", "append", "x").await?.expect(200);
-    Ok(())
-}
-
 /// Makes all runs, or the one that is asked for, and tells of each that fails how to repeat it.
 async fn all<F>(
     runs: impl Iterator<Item = Run>,
