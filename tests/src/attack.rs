@@ -4,7 +4,8 @@
 //! How fast is fast is what the same actor needed just before, in the same run: the bounds of its median and of its
 //! 99th percentile are so many times the median of before. Its calls are judged by the best of a few windows, each a
 //! part of the time: a hiccup of the machine spoils one window, an attack that holds others up spoils all. Calls that met
-//! a standstill of the disk do not count, unless it stood still for most of the time.
+//! a standstill of the disk do not count, unless it stood still for most of the time. The 99th percentile says nothing
+//! of the host where the disk stands still again and again, or where it is that of a few calls; the median does.
 
 use std::fmt;
 use std::future::Future;
@@ -20,6 +21,7 @@ use crate::disk_watch::{DiskWatch, Standstill};
 use crate::host::Host;
 use crate::process;
 use crate::statistics::{Latencies, shown};
+use crate::sweep::Sweep;
 
 /// How many times slower the median of a neighbour's calls may become.
 const MEDIAN_SLOWER_MAX: f64 = 3.0;
@@ -30,6 +32,10 @@ const CALLS_BEFORE: usize = 300;
 const WINDOWS: usize = 3;
 /// Fewer calls are no window.
 const CALLS_IN_A_WINDOW_MIN: usize = 20;
+/// Of how many calls a 99th percentile is one at least.
+const CALLS_OF_A_P99_MIN: usize = 100;
+/// Where the disk stands still for more than one part in so many of the time, 99th percentiles are the disk's.
+const STANDSTILL_PARTS_MAX: u32 = 10;
 const CALLS_BETWEEN_LOOKS_AT_MEMORY: usize = 4;
 
 /// What a neighbour and the host's memory were like.
@@ -62,21 +68,28 @@ impl Seen {
         if took.len() < CALLS_IN_A_WINDOW_MIN {
             let all = self.calls.iter().map(|(from, to)| *to - *from);
             let quickest = all.min().context("the neighbour was never asked")?;
-            return Ok(Best { median: quickest, p99: quickest, median_slower_max: P99_SLOWER_MAX });
+            return Ok(Best {
+                calls: took.len(),
+                median: quickest,
+                p99: quickest,
+                median_slower_max: P99_SLOWER_MAX,
+            });
         }
-        let windows = (took.len() / CALLS_IN_A_WINDOW_MIN).min(WINDOWS);
+        let windows = (took.len() / CALLS_OF_A_P99_MIN).clamp(1, WINDOWS);
         let each = took.chunks_exact(took.len() / windows).map(|calls| Latencies::from(calls.to_vec()));
         let (mut median, mut p99) = (Duration::MAX, Duration::MAX);
         for calls in each {
             median = median.min(calls.percentile(50.0));
             p99 = p99.min(calls.percentile(99.0));
         }
-        Ok(Best { median, p99, median_slower_max: MEDIAN_SLOWER_MAX })
+        Ok(Best { calls: took.len(), median, p99, median_slower_max: MEDIAN_SLOWER_MAX })
     }
 }
 
 /// What the best windows were like.
 struct Best {
+    /// How many calls counted.
+    calls: usize,
     median: Duration,
     p99: Duration,
     /// How many times slower the median may have become.
@@ -108,11 +121,42 @@ pub async fn while_under_attack<T>(
     memory_bytes: u64,
     attack: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {
+    let idle = before(host).await?;
+    attacked(host, what, memory_bytes, &idle, attack).await
+}
+
+/// Like [`while_under_attack`], for guests that sweep through their memory. That takes the processors' caches and the
+/// way to the memory from everybody on the machine, whoever does it, so the neighbour is compared with itself while
+/// threads of the test sweep through as much at the priority that long turns have.
+pub async fn while_memory_is_swept<T>(
+    host: &mut Host,
+    what: &str,
+    memory_bytes: u64,
+    attack: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let sweep = Sweep::begin();
+    let idle = before(host).await;
+    drop(sweep);
+    attacked(host, what, memory_bytes, &idle?, attack).await
+}
+
+async fn before(host: &Host) -> anyhow::Result<Seen> {
     let (client, pid) = ((**host).clone(), host.pid());
     let mut idle = Seen::default();
     for _ in 0..CALLS_BEFORE {
         idle.ask(&client, pid).await?;
     }
+    Ok(idle)
+}
+
+async fn attacked<T>(
+    host: &mut Host,
+    what: &str,
+    memory_bytes: u64,
+    idle: &Seen,
+    attack: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let (client, pid) = ((**host).clone(), host.pid());
     let disk = DiskWatch::begin()?;
     let begun = Instant::now();
     let over = Arc::new(AtomicBool::new(false));
@@ -143,8 +187,9 @@ pub async fn while_under_attack<T>(
     println!("{told}");
     let median_max = attacked.median_slower_max;
     ensure!(median <= median_max, "the median is more than {median_max} times as long: {told}");
+    let tells_p99 = attacked.calls >= CALLS_OF_A_P99_MIN && stood_still <= lasted / STANDSTILL_PARTS_MAX;
     ensure!(
-        p99 <= P99_SLOWER_MAX,
+        p99 <= P99_SLOWER_MAX || !tells_p99,
         "the 99th percentile is more than {P99_SLOWER_MAX} times that median: {told}"
     );
     ensure!(grown <= memory_bytes, "more memory than {} MiB: {told}", memory_bytes >> 20);

@@ -24,4 +24,5 @@ pub mod script;
 mod shared_code;
 mod shim;
 pub mod statistics;
+pub mod sweep;
 pub mod wire;

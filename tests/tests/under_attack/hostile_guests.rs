@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use greenroom_tests::attack::while_under_attack;
+use greenroom_tests::attack::{while_memory_is_swept, while_under_attack};
 use greenroom_tests::client::Client;
 use greenroom_tests::config::Settings;
 use greenroom_tests::eventually::{SOON, eventually};
@@ -22,6 +22,9 @@ const MEMORY_BYTES: u64 = 2 * ATTACKERS as u64 * (64 << 20);
 
 /// How long several loops may take to be cut, one after the other, on a machine that does much else.
 const A_WHILE: Duration = Duration::from_mins(2);
+
+/// Guests that do nothing but write memory.
+const SWEEP_MEMORY: [&str; 2] = ["fills-memory", "copies-memory"];
 
 fn settings() -> Settings {
     Settings::default()
@@ -56,7 +59,12 @@ async fn attack(host: &mut Host, guest: &str, status: u16, code: &str) -> anyhow
             anyhow::Ok(())
         }
     });
-    while_under_attack(host, guest, MEMORY_BYTES, futures::future::try_join_all(attacks)).await?;
+    let attacks = futures::future::try_join_all(attacks);
+    if SWEEP_MEMORY.contains(&guest) {
+        while_memory_is_swept(host, guest, MEMORY_BYTES, attacks).await?;
+    } else {
+        while_under_attack(host, guest, MEMORY_BYTES, attacks).await?;
+    }
     Ok(())
 }
 
