@@ -32,6 +32,7 @@ mod engine;
 pub mod fuzz;
 mod guest;
 mod host_functions;
+mod import_advice;
 mod limiter;
 mod meter;
 mod needs;
