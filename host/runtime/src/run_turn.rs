@@ -101,17 +101,18 @@ impl Actor {
 
     /// What `message` is to the version that this turn runs.
     async fn accept(&mut self, message: Message, deadline: Instant) -> Result<Accepted, Error> {
-        let behavior = match self.version.prepared() {
-            Some(behavior) => Arc::clone(behavior),
-            None => self.behavior(deadline).await?,
-        };
+        let behavior = self.behavior(deadline).await?;
         within(deadline, self.dispatch.conversions.accept(&behavior, message))
             .await
             .map_err(|_| timed_out(&self.activation.address, self.limits()))?
     }
 
     async fn behavior(&mut self, deadline: Instant) -> Result<Arc<dyn Behavior>, Error> {
-        within(deadline, self.dispatch.types.behavior(&self.activation.address.actor_type, &self.version))
+        if let Some(behavior) = self.version.prepared() {
+            return Ok(Arc::clone(behavior));
+        }
+        let preparing = self.dispatch.types.behavior(&self.activation.address.actor_type, &self.version);
+        within(deadline, self.dispatch.unless_draining(preparing))
             .await
             .map_err(|_| timed_out(&self.activation.address, self.limits()))?
     }
