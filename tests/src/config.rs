@@ -13,7 +13,8 @@ const COMPILE_TIMEOUT: &str = "5m";
 pub struct Settings {
     limits: Vec<(String, String)>,
     environment: Vec<(String, String)>,
-    files: Option<u64>,
+    /// Bounds of its process, as `ulimit` takes them.
+    bounds: Vec<String>,
 }
 
 impl Settings {
@@ -40,15 +41,25 @@ impl Settings {
 
     /// With a host that may have so many files open.
     #[must_use]
-    pub fn files(self, files: u64) -> Self {
-        Settings { files: Some(files), ..self }
+    pub fn files(mut self, files: u64) -> Self {
+        self.bounds.push(format!("ulimit -n {files}"));
+        self
+    }
+
+    /// With a host that may have so many bytes of address space.
+    #[must_use]
+    pub fn address_space(mut self, bytes: u64) -> Self {
+        self.bounds.push(format!("ulimit -v {}", bytes >> 10));
+        self
     }
 
     /// What starts `program`, for whoever adds its arguments.
     pub fn command(&self, program: &Path) -> Command {
-        let Some(files) = self.files else { return Command::new(program) };
+        if self.bounds.is_empty() {
+            return Command::new(program);
+        }
         let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("ulimit -n {files} && exec \"$0\" \"$@\"")).arg(program);
+        command.arg("-c").arg(format!("{} && exec \"$0\" \"$@\"", self.bounds.join(" && "))).arg(program);
         command
     }
 

@@ -191,6 +191,11 @@ pub fn serve_command_at(data: &Path, address: &str) -> anyhow::Result<Command> {
     Ok(serve_command_of(Command::new(guests::host_binary()?), data, address))
 }
 
+/// The same of a host whose program `command` runs, with the arguments that follow.
+pub fn serve_command_within(command: Command, data: &Path) -> Command {
+    serve_command_of(command, data, ANY_PORT)
+}
+
 fn serve_command_of(mut command: Command, data: &Path, address: &str) -> Command {
     command.arg("serve").arg("--data").arg(data).args(["--listen", address]);
     command.stdin(Stdio::null()).kill_on_drop(true);

@@ -31,6 +31,21 @@ pub fn descriptors(pid: u32) -> anyhow::Result<usize> {
     Ok(std::fs::read_dir(&path).context(path)?.count())
 }
 
+/// The processes that the process `pid` has started and that have not ended.
+pub fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let children = std::fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+        found.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+    }
+    Ok(found)
+}
+
+/// Whether there is a process `pid`, or what is left of one that nobody has waited for.
+pub fn is_there(pid: u32) -> bool {
+    std::path::Path::new(&format!("/proc/{pid}")).exists()
+}
+
 /// The processor time that the process `pid` has used so far, over all its threads.
 pub fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
     let path = format!("/proc/{pid}/stat");

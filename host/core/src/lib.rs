@@ -16,6 +16,7 @@ pub mod fuzz;
 pub mod idempotency;
 pub mod limits;
 pub mod message;
+pub mod number;
 pub mod plain;
 pub mod sandbox;
 pub mod schedule;

@@ -27,6 +27,9 @@ pub enum PrepareError {
     /// The component itself is at fault; the text says how, for whoever uploaded it.
     #[error("{0}")]
     Rejected(String),
+    /// The host lacks something that it may have again later; the text is for whoever waits for it.
+    #[error("{0}")]
+    Lacking(String),
     /// The host is at fault; the text is for the log.
     #[error("{0}")]
     Failed(String),

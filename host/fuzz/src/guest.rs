@@ -71,7 +71,7 @@ pub(crate) fn guest(bytes: &[u8]) {
         match host.engine.prepare(component.into()).await {
             Ok(behavior) => three_calls(&*behavior, &host.settings).await,
             Err(PrepareError::Rejected(why)) => assert!(!why.is_empty()),
-            Err(PrepareError::Failed(why)) => panic!("the host failed: {why}"),
+            Err(PrepareError::Lacking(why) | PrepareError::Failed(why)) => panic!("the host failed: {why}"),
         }
     });
     assert_eq!(host.engine.figures().sandboxes, 0);

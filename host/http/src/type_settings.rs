@@ -74,7 +74,7 @@ pub(crate) async fn change(
     let received = api.bodies.read_all_of(request, PATCH_LIMIT).await?;
     let Unambiguous(patch) = json::read(&received.bytes)
         .map_err(|error| Problem::invalid_request(format!("$: not JSON to go by: {error}")))?;
-    let settings = api.node.change_settings(&actor_type, &number::made_whole(patch)).await?;
+    let settings = api.node.change_settings(&actor_type, &number::made_whole(patch, &received.bytes)).await?;
     Ok(Json(Settings::new(&actor_type, settings)).into_response())
 }
 

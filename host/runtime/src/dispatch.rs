@@ -17,7 +17,7 @@ use greenroom_core::{
 use parking_lot::Mutex;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::activation::Activation;
@@ -65,7 +65,8 @@ pub(crate) struct Dispatch {
     pub(crate) requests: Requests,
     pub(crate) purges: Purges,
     pub(crate) conversions: Conversions,
-    pub(crate) draining: AtomicBool,
+    draining: AtomicBool,
+    drain_begins: Notify,
     pub(crate) broken: watch::Sender<Option<Error>>,
     /// One permit: whoever has it makes a backup.
     pub(crate) backups: Arc<Semaphore>,
@@ -115,6 +116,7 @@ impl Dispatch {
             purges: Purges::default(),
             conversions: Conversions::default(),
             draining: AtomicBool::new(false),
+            drain_begins: Notify::new(),
             broken: watch::Sender::new(None),
             backups: Arc::new(Semaphore::new(1)),
             activations: DashMap::default(),
@@ -385,6 +387,31 @@ impl Dispatch {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// From now on whoever comes is refused, and what is only prepared is given up.
+    pub(crate) fn begin_to_drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.drain_begins.notify_waiters();
+    }
+
+    /// What `preparing` comes to, unless the node drains first: nothing has happened then. For what may take long, and
+    /// changes nothing yet.
+    ///
+    /// Cancel safe when `preparing` is.
+    pub(crate) async fn unless_draining<T>(
+        &self,
+        preparing: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let drain_begins = self.drain_begins.notified();
+        if self.is_draining() {
+            return Err(draining());
+        }
+        tokio::select! {
+            biased;
+            () = drain_begins => Err(draining()),
+            prepared = preparing => prepared,
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -334,10 +333,8 @@ impl Node {
     /// # Errors
     /// `component-rejected`, with everything that is wrong with it.
     pub async fn deploy(&self, actor_type: &ActorType, component: Bytes) -> Result<Deployment, Error> {
-        self.check_not_draining()?;
-        let prepared = self.dispatch.types.prepare(actor_type, component.clone()).await;
-        // A compilation takes long enough for the node to have stopped meanwhile.
-        let behavior = prepared.and_then(|behavior| self.check_not_draining().map(|()| behavior))?;
+        let preparing = self.dispatch.types.prepare(component.clone());
+        let behavior = self.dispatch.unless_draining(preparing).await?;
         let (dispatch, name) = (Arc::clone(&self.dispatch), actor_type.clone());
         to_its_end(async move {
             let changing = dispatch.changing_free_name(&name).await?;
@@ -385,9 +382,10 @@ impl Node {
         actor_type: &ActorType,
         version: u32,
     ) -> Result<ActorTypeView, Error> {
-        self.check_not_draining()?;
+        let preparing = self.dispatch.types.prepare_again(actor_type, version);
+        let behavior = self.dispatch.unless_draining(preparing).await?;
         let (dispatch, name) = (Arc::clone(&self.dispatch), actor_type.clone());
-        to_its_end(async move { dispatch.types.activate(&name, version).await }).await?;
+        to_its_end(async move { dispatch.types.activate(&name, version, behavior).await }).await?;
         self.actor_type(actor_type).await
     }
 
@@ -422,7 +420,8 @@ impl Node {
     /// type changes at that moment.
     pub async fn describe(&self, actor_type: &ActorType) -> Result<Description, Error> {
         let version = self.dispatch.types.active(actor_type)?;
-        Ok(self.dispatch.types.code(actor_type, &version).await?.behavior.describe())
+        let preparing = self.dispatch.types.code(actor_type, &version);
+        Ok(self.dispatch.unless_draining(preparing).await?.behavior.describe())
     }
 
     /// The bytes that were uploaded.
@@ -451,7 +450,7 @@ impl Node {
     /// Takes no more calls from outside, finishes turns under way (at most `drain_timeout`),
     /// deactivates every actor and closes the store.
     pub async fn drain(&self) {
-        self.dispatch.draining.store(true, Ordering::Relaxed);
+        self.dispatch.begin_to_drain();
         FailPoint::DrainBegun.reach();
         let deadline = Instant::now() + self.limits().drain_timeout;
         for activation in self.dispatch.activations_of(None) {

@@ -112,7 +112,8 @@ impl Actor {
     }
 
     async fn code(&mut self, deadline: Instant) -> Result<Arc<LoadedCode>, Error> {
-        within(deadline, self.dispatch.types.code(&self.activation.address.actor_type, &self.version))
+        let preparing = self.dispatch.types.code(&self.activation.address.actor_type, &self.version);
+        within(deadline, self.dispatch.unless_draining(preparing))
             .await
             .map_err(|_| timed_out(&self.activation.address, self.limits()))?
     }

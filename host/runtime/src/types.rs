@@ -232,11 +232,13 @@ impl Types {
         let engine = Arc::clone(&self.engine);
         Ok(tokio::spawn(async move {
             let prepared = engine.prepare(component).await.map_err(|error| {
-                tracing::error!(%digest, %error, "a deployed component can't be prepared");
-                Error::new(
-                    Code::ActivationFailed,
-                    "the deployed component can't be prepared; deploy it again",
-                )
+                told(error, |why| {
+                    tracing::error!(%digest, error = why, "a deployed component can't be prepared");
+                    Error::new(
+                        Code::ActivationFailed,
+                        "the deployed component can't be prepared; deploy it again",
+                    )
+                })
             });
             Ok(LoadedCode::new(prepared?, room))
         }))
@@ -262,17 +264,29 @@ impl Types {
     }
 
     /// Checks and compiles a component. When that is given up, nothing is left of it.
-    pub(crate) async fn prepare(
+    pub(crate) async fn prepare(&self, component: Bytes) -> Result<Arc<dyn Behavior>, Error> {
+        let prepared = self.engine.prepare(component).await;
+        prepared.map_err(|error| told(error, |why| Error::new(Code::ComponentRejected, why)))
+    }
+
+    /// Prepares a version that is kept, to be activated. When that is given up, nothing is left of it.
+    pub(crate) async fn prepare_again(
         &self,
         actor_type: &ActorType,
-        component: Bytes,
+        number: u32,
     ) -> Result<Arc<dyn Behavior>, Error> {
-        self.engine.prepare(component).await.map_err(|error| match error {
-            PrepareError::Rejected(why) => Error::new(Code::ComponentRejected, why),
-            PrepareError::Failed(why) => {
-                tracing::error!(%actor_type, error = why, "preparing a component failed");
-                Error::new(Code::Internal, "the component could not be prepared; the host's log says why")
-            }
+        let record = self.record(actor_type).await?;
+        let Some(version) = record.version(number) else { return Err(no_version(&record, number)) };
+        let component = self.component(actor_type, version).await?;
+        let prepared = self.engine.prepare(component).await;
+        prepared.map_err(|error| {
+            told(error, |why| {
+                tracing::error!(%actor_type, version = number, error = why, "a version can't be prepared");
+                Error::new(
+                    Code::ActivationFailed,
+                    format!("version {number} can't be prepared, so the active one stays; deploy it again"),
+                )
+            })
         })
     }
 
@@ -311,19 +325,13 @@ impl Types {
         Ok(Deployment { created: true, version: version.record.clone() })
     }
 
-    /// Makes another version the active one, once its code is ready: until then, and when it can't be
-    /// made ready, nothing changes.
-    pub(crate) async fn activate(&self, actor_type: &ActorType, number: u32) -> Result<(), Error> {
-        let record = self.record(actor_type).await?;
-        let Some(version) = record.version(number) else { return Err(no_version(&record, number)) };
-        let component = self.component(actor_type, version).await?;
-        let behavior = self.engine.prepare(component).await.map_err(|error| {
-            tracing::error!(%actor_type, version = number, %error, "a version can't be prepared");
-            Error::new(
-                Code::ActivationFailed,
-                format!("version {number} can't be prepared, so the active one stays; deploy it again"),
-            )
-        })?;
+    /// Makes another version the active one, of which this was [prepared](Self::prepare_again).
+    pub(crate) async fn activate(
+        &self,
+        actor_type: &ActorType,
+        number: u32,
+        behavior: Arc<dyn Behavior>,
+    ) -> Result<(), Error> {
         let _changing = self.changing().await;
         // Preparing takes a while, and the version may have gone, or be another one, since.
         let record = self.record(actor_type).await?;
@@ -459,6 +467,21 @@ impl Types {
 
 /// What guests see of a type of which the host's configuration says nothing.
 static NO_VARIABLES: Environment = Environment::new();
+
+/// What whoever waits for a component is told; `rejected` says it where the component is at fault.
+fn told(error: PrepareError, rejected: impl FnOnce(String) -> Error) -> Error {
+    match error {
+        PrepareError::Rejected(why) => rejected(why),
+        PrepareError::Lacking(why) => {
+            tracing::warn!(why, "the host lacks what it needs to prepare a component");
+            Error::new(Code::Overloaded, why)
+        }
+        PrepareError::Failed(why) => {
+            tracing::error!(error = why, "preparing a component failed");
+            Error::new(Code::Internal, "the component could not be prepared; the host's log says why")
+        }
+    }
+}
 
 fn no_version(record: &ActorTypeRecord, number: u32) -> Error {
     let kept: Vec<String> = record.versions.iter().map(|version| version.number.to_string()).collect();

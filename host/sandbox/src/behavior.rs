@@ -21,7 +21,7 @@ use crate::resources::{Amounts, Holding, Resources};
 use crate::sandbox::Instance;
 use crate::structure::{MEMORIES_MAX, TABLES_MAX};
 use crate::ticker::{LONG_SLICE_TICKS, Ticker};
-use crate::traps::Stop;
+use crate::traps::{Stop, is_lack, lacking};
 use crate::typed::call::Call;
 use crate::typed::docs::Docs;
 use crate::typed::interface::Methods;
@@ -51,7 +51,9 @@ pub(crate) struct Exports {
 impl Exports {
     /// Checks the types of everything the component imports and of what it must export.
     fn link(linker: &Linker<Guest>, component: &Component, docs: &Docs) -> Result<Self, PrepareError> {
-        let rejected = |error: wasmtime::Error| PrepareError::Rejected(format!("{error:#}"));
+        let rejected = |error: wasmtime::Error| {
+            if is_lack(&error) { lacking(&error) } else { PrepareError::Rejected(format!("{error:#}")) }
+        };
         check_resources(component)?;
         let instance = linker.instantiate_pre(component).map_err(rejected)?;
         contract::check(component, linker.engine())?;

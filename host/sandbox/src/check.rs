@@ -7,8 +7,8 @@
 use greenroom_core::Limits;
 use wasmparser::WasmFeatures;
 
-use crate::offered;
 use crate::structure::{Outline, examine};
+use crate::{import_advice, offered};
 
 /// Missing imports named in one refusal.
 const IMPORTS_NAMED_MAX: usize = 40;
@@ -86,6 +86,7 @@ fn check_imports(outline: &Outline) -> Result<(), String> {
         return Ok(());
     }
     missing.sort_unstable();
+    let advice = import_advice::of(&missing);
     let more = match missing.len().saturating_sub(IMPORTS_NAMED_MAX) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -93,7 +94,7 @@ fn check_imports(outline: &Outline) -> Result<(), String> {
     missing.truncate(IMPORTS_NAMED_MAX);
     let named = missing.iter().map(|name| cut(name)).collect::<Vec<_>>().join(", ");
     Err(format!(
-        "the component imports what is not offered here: {named}{more}. Offered are {}",
+        "the component imports what is not offered here: {named}{more}. Offered are {}{advice}",
         offered::SUMMARY
     ))
 }

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
+use crate::address_space::{Fitted, fit};
 use crate::behavior::{CompiledBehavior, HostParts, linker};
 use crate::cache::Cache;
 use crate::check::{check_kind, check_size};
@@ -24,8 +25,9 @@ use crate::compile::{CompileSettings, compile};
 use crate::guest::Guest;
 use crate::resident::{Resident, ResidentBytes};
 use crate::resources::Resources;
-use crate::settings;
+use crate::settings::{self, Reservation};
 use crate::ticker::Ticker;
+use crate::traps::{is_lack, lacking};
 use crate::typed::docs::Docs;
 use crate::typed::room::Room;
 
@@ -39,6 +41,7 @@ pub struct WasmtimeEngine {
     limits: Arc<Limits>,
     cache: Arc<Cache>,
     compiler: CompileSettings,
+    reservation: Reservation,
     /// Uploads checked and compiled at a time.
     workshop: Semaphore,
     known: Mutex<Known>,
@@ -55,7 +58,7 @@ pub struct WasmtimeEngine {
 pub struct Figures {
     /// Sandboxes alive.
     pub sandboxes: usize,
-    /// How many can be: the limit `sandboxes`, or fewer where the kernel has no mappings for more.
+    /// How many can be: the limit `sandboxes`, or fewer where the kernel has no mappings or address space for more.
     pub sandboxes_max: usize,
     /// Their linear memory and tables together, whether they were used yet or not.
     pub sandbox_bytes: usize,
@@ -103,10 +106,9 @@ impl WasmtimeEngine {
     ) -> Result<Self, PrepareError> {
         let failed =
             |what: &str, error: &dyn std::fmt::Display| PrepareError::Failed(format!("{what}: {error:#}"));
-        let resources = Resources::new(limits, resident);
-        let engine = settings::running_engine(limits, &resources).map_err(|error| {
-            failed("no room can be set aside for that many sandboxes; lower `sandboxes`", &error)
-        })?;
+        let Fitted { engine, places, reservation } =
+            fit(limits).map_err(|error| failed("no room can be set aside for sandboxes", &error))?;
+        let resources = Arc::new(Resources::new(places, limits, resident));
         let linker =
             linker(&engine).map_err(|error| failed("the host's functions can't be linked", &error))?;
         let cache = Cache::open(cache_folder, settings::compatibility(&engine), compiler.cache_bytes)
@@ -119,6 +121,7 @@ impl WasmtimeEngine {
             cache: Arc::new(cache),
             workshop: Semaphore::new(compiler.concurrency.max(1)),
             compiler,
+            reservation,
             known: Mutex::default(),
             resources,
             ticker: Arc::new(ticker),
@@ -179,17 +182,18 @@ impl WasmtimeEngine {
     async fn load(&self, digest: Digest) -> Result<Option<Component>, PrepareError> {
         let (cache, engine) = (Arc::clone(&self.cache), self.engine.clone());
         off_thread(move || {
-            let code = cache.get(digest)?;
+            let Some(code) = cache.get(digest) else { return Ok(None) };
             match load_code(&engine, &code) {
-                Ok(component) => Some(component),
+                Ok(component) => Ok(Some(component)),
+                Err(error) if is_lack(&error) => Err(lacking(&error)),
                 Err(error) => {
                     tracing::warn!(component = %digest, error = %format!("{error:#}"), "compiled code does not load; compiling again");
                     cache.remove(digest);
-                    None
+                    Ok(None)
                 }
             }
         })
-        .await
+        .await?
     }
 
     async fn check_and_compile(&self, digest: Digest, bytes: Bytes) -> Result<Component, PrepareError> {
@@ -198,12 +202,17 @@ impl WasmtimeEngine {
             self.workshop.acquire().await.map_err(|error| PrepareError::Failed(error.to_string()))?;
         let began = Instant::now();
         tracing::info!(component = %digest, bytes = bytes.len(), "compiling a component");
-        let code = compile(&self.compiler, &self.limits, bytes).await?;
+        let code = compile(&self.compiler, &self.limits, self.reservation, bytes).await?;
         tracing::info!(component = %digest, elapsed = ?began.elapsed(), "compiled");
         let (cache, engine) = (Arc::clone(&self.cache), self.engine.clone());
         off_thread(move || {
-            let component = load_code(&engine, &code)
-                .map_err(|error| PrepareError::Rejected(format!("the component can't be loaded: {error:#}")))?;
+            let component = load_code(&engine, &code).map_err(|error| {
+                if is_lack(&error) {
+                    lacking(&error)
+                } else {
+                    PrepareError::Failed(format!("what was compiled does not load: {error:#}"))
+                }
+            })?;
             FailPoint::UploadCompiled.reach();
             if let Err(error) = cache.put(digest, &code) {
                 tracing::warn!(component = %digest, %error, "compiled code can't be kept; the next start compiles again");

@@ -16,15 +16,18 @@
 //! - A guest that loops, grows, recurses or traps ends as a [`Trap`](greenroom_core::sandbox::Trap)
 //!   that names what happened, and leaves its thread to others every few milliseconds until then.
 //! - All sandboxes together stay within their part of the host's memory and of the pool, and no actor
-//!   type has all of either (`resources`).
+//!   type has all of either (`resources`). Where the process may have too little address space for all of them,
+//!   there are fewer (`address_space`).
 //! - A sandbox that trapped, or whose call was dropped unfinished, is never entered again.
 
+mod address_space;
 mod behavior;
 mod bindings;
 mod cache;
 mod check;
 mod compile;
 mod compile_child;
+mod compile_memory;
 mod console;
 mod contract;
 mod engine;
@@ -32,6 +35,7 @@ mod engine;
 pub mod fuzz;
 mod guest;
 mod host_functions;
+mod import_advice;
 mod limiter;
 mod meter;
 mod needs;

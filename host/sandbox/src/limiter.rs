@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use greenroom_core::{Error, Limits};
+use greenroom_core::{Code, Error, Limits};
 use wasmtime::ResourceLimiterAsync;
 
 use crate::resources::Holding;
 use crate::structure::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
+use crate::traps::is_lack;
 
 /// Bytes of one element of a table.
 const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
@@ -77,6 +78,14 @@ impl Limiter {
         outcome.is_ok()
     }
 
+    /// What the guest was allowed, the system may still refuse: a trap that follows is not the guest's doing.
+    fn note(&mut self, error: &wasmtime::Error) {
+        if is_lack(error) {
+            let text = "the system has no more memory for this host now; try again later";
+            self.refused = Some(Refused::Shared(Error::new(Code::Overloaded, text)));
+        }
+    }
+
     fn take_back(&mut self) -> usize {
         let bytes = std::mem::take(&mut self.latest_growth);
         self.holding.did_not_grow(bytes);
@@ -106,7 +115,8 @@ impl ResourceLimiterAsync for Limiter {
         Ok(true)
     }
 
-    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.note(&error);
         self.memory_bytes -= self.take_back();
         Ok(())
     }
@@ -125,7 +135,8 @@ impl ResourceLimiterAsync for Limiter {
         Ok(self.share(desired.saturating_sub(current) * TABLE_ELEMENT_BYTES).await)
     }
 
-    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.note(&error);
         self.take_back();
         Ok(())
     }
@@ -174,6 +185,19 @@ mod tests {
         limiter.memory_grow_failed(wasmtime::format_err!("no memory")).unwrap();
         assert_eq!(limiter.memory_bytes(), 600);
         assert_eq!(limiter.holding().bytes(), 600);
+        assert_eq!(limiter.refused(), None);
+    }
+
+    #[tokio::test]
+    async fn a_growth_that_the_system_refuses_is_the_hosts_lack() {
+        let mut limiter = limiter().await;
+        assert!(limiter.memory_growing(0, 600, None).await.unwrap());
+        limiter.memory_grow_failed(std::io::Error::from_raw_os_error(12).into()).unwrap();
+        assert!(
+            matches!(limiter.refused(), Some(Refused::Shared(error)) if error.code == Code::Overloaded),
+            "{:?}",
+            limiter.refused()
+        );
     }
 
     #[tokio::test]

@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn everything_said_to_be_offered_is_linked() {
         let limits = greenroom_core::Limits { sandboxes: 1, ..Default::default() };
-        let engine = crate::settings::compiling_engine(&limits).unwrap();
+        let engine = crate::settings::compiling_engine(&limits, crate::settings::Reservation::FULL).unwrap();
         let linker = crate::behavior::linker(&engine).unwrap();
         let actor = ACTOR_INTERFACES.iter().map(|name| format!("greenroom:actor/{name}@0.1.0"));
         let wasi = WASI_INTERFACES.iter().map(|name| format!("{name}@0.2.6"));

@@ -155,38 +155,57 @@ pub(crate) struct Holding {
     unreserved_bytes: usize,
 }
 
-impl Resources {
-    /// Room for as many sandboxes as are wanted and the kernel has mappings for.
-    pub(crate) fn new(limits: &Limits, resident: Resident) -> Arc<Self> {
-        let resources = Self::within(max_map_count(), limits, resident);
-        if resources.sandboxes_max < limits.sandboxes {
+/// How many sandboxes there can be, and how much of everything for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    pub(crate) sandboxes: usize,
+    pub(crate) most: Amounts,
+}
+
+impl Places {
+    /// As many as are wanted and the kernel has mappings for.
+    pub(crate) fn of(limits: &Limits) -> Self {
+        let places = Self::at_most(limits.sandboxes, limits);
+        if places.sandboxes < limits.sandboxes {
             tracing::warn!(
                 sandboxes = limits.sandboxes,
-                possible = resources.sandboxes_max,
+                possible = places.sandboxes,
                 "the kernel's vm.max_map_count has no room for that many sandboxes; raise it to use them all"
             );
         }
-        Arc::new(resources)
+        places
     }
 
-    fn within(max_map_count: usize, limits: &Limits, resident: Resident) -> Self {
+    /// For at most so many sandboxes, however many the limits allow.
+    pub(crate) fn at_most(sandboxes: usize, limits: &Limits) -> Self {
+        Self::within(max_map_count(), sandboxes, limits)
+    }
+
+    fn within(max_map_count: usize, sandboxes: usize, limits: &Limits) -> Self {
         let mappings = max_map_count.saturating_sub(HOST_MAPPINGS);
-        let sandboxes_max = limits.sandboxes.min(mappings / (STACK_MAPPINGS + MEMORY_MAPPINGS)).max(1);
-        let mapped_memories = mappings.saturating_sub(STACK_MAPPINGS * sandboxes_max) / MEMORY_MAPPINGS;
+        let sandboxes = sandboxes.min(mappings / (STACK_MAPPINGS + MEMORY_MAPPINGS)).max(1);
+        let mapped_memories = mappings.saturating_sub(STACK_MAPPINGS * sandboxes) / MEMORY_MAPPINGS;
         let reservable = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX) / 8 * RESERVABLE_EIGHTHS;
         // A single sandbox may always have what its own limit allows.
         let one_alone = limits.sandbox_memory_bytes / PER_FREE * (PER_FREE + 1) + PER_FREE;
         let most = Amounts {
-            memories: sandboxes_max
+            memories: sandboxes
                 .saturating_mul(MEMORIES_PER_SANDBOX)
                 .max(LARGEST_SANDBOXES * MEMORIES_MAX)
                 .min(mapped_memories.clamp(MEMORIES_MAX, MEMORIES_ADDRESSABLE)),
-            tables: sandboxes_max.saturating_mul(TABLES_PER_SANDBOX).max(LARGEST_SANDBOXES * TABLES_MAX),
+            tables: sandboxes.saturating_mul(TABLES_PER_SANDBOX).max(LARGEST_SANDBOXES * TABLES_MAX),
             reserved_bytes: reservable.max(one_alone),
         };
+        Places { sandboxes, most }
+    }
+}
+
+impl Resources {
+    /// Those places, and memory within the limits.
+    pub(crate) fn new(places: Places, limits: &Limits, resident: Resident) -> Self {
         Resources {
-            sandboxes_max,
-            most,
+            sandboxes_max: places.sandboxes,
+            most: places.most,
             memory_bytes: limits.memory_bytes,
             resident,
             sandboxes: AtomicUsize::new(0),
@@ -198,11 +217,6 @@ impl Resources {
     /// How many sandboxes there can be.
     pub(crate) fn sandboxes_max(&self) -> usize {
         self.sandboxes_max
-    }
-
-    /// How much there is in all.
-    pub(crate) fn most(&self) -> Amounts {
-        self.most
     }
 
     /// How many sandboxes there are.
@@ -459,7 +473,11 @@ pub(crate) mod tests {
 
     fn resources(max_map_count: usize, sandboxes: usize) -> Arc<Resources> {
         let limits = Limits { sandboxes, ..Limits::default() };
-        Arc::new(Resources::within(max_map_count, &limits, Resident::unwatched()))
+        Arc::new(Resources::new(
+            Places::within(max_map_count, sandboxes, &limits),
+            &limits,
+            Resident::unwatched(),
+        ))
     }
 
     fn name(text: &str) -> ActorType {
@@ -587,7 +605,8 @@ pub(crate) mod tests {
         let read = Arc::clone(&resident);
         let limits = Limits { memory_bytes: 2 << 30, ..Limits::default() };
         let watch = Resident::watched(&limits, Arc::new(move || read.load(Ordering::Relaxed)));
-        let resources = Arc::new(Resources::within(65_530, &limits, watch));
+        let resources =
+            Arc::new(Resources::new(Places::within(65_530, limits.sandboxes, &limits), &limits, watch));
         let large = take(&resources, "large", SMALL).await.unwrap();
         large.grow(100 * MIB).await.unwrap();
         let small = take(&resources, "small", SMALL).await.unwrap();

@@ -9,7 +9,7 @@ use rustix::param::page_size;
 use sha2::{Digest, Sha256};
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
-use crate::resources::{Amounts, Resources};
+use crate::resources::{Amounts, Places};
 use crate::structure::CORE_INSTANCES_MAX;
 
 /// What host functions may use of a fiber's stack below the wasm frames: a call to another actor
@@ -18,15 +18,38 @@ const HOST_STACK_BYTES: usize = 1536 << 10;
 /// Frames shown of a trap; the innermost ones tell what happened.
 const BACKTRACE_FRAMES: usize = 16;
 
-/// Address space of one linear memory: with all of 32 bits reserved and a guard behind it, compiled
-/// code needs no bounds checks.
-const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
-const MEMORY_GUARD_BYTES: u64 = 32 << 20;
 /// Half of what a process can address on the usual 47 bits, for all linear memories together.
 const MEMORY_POOL_ADDRESS_BYTES: u64 = 64 << 40;
 /// Linear memories for which that is enough.
 pub(crate) const MEMORIES_ADDRESSABLE: usize =
-    (MEMORY_POOL_ADDRESS_BYTES / (MEMORY_RESERVATION_BYTES + MEMORY_GUARD_BYTES)) as usize;
+    (MEMORY_POOL_ADDRESS_BYTES / (Reservation::FULL.bytes + Reservation::FULL.guard_bytes())) as usize;
+
+/// Address space of one linear memory. Compiled code depends on it, so the compiling child and the running host have
+/// the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reservation {
+    pub(crate) bytes: u64,
+}
+
+impl Reservation {
+    /// With all of 32 bits reserved and a guard behind it, compiled code needs no bounds checks.
+    pub(crate) const FULL: Self = Reservation { bytes: 4 << 30 };
+
+    pub(crate) fn of(bytes: u64) -> Self {
+        Reservation { bytes }
+    }
+
+    /// As little as a memory within the limits needs. Of few different sizes, so that a limit that changes a little
+    /// leaves what was compiled as it is.
+    pub(crate) fn smallest(limits: &Limits) -> Self {
+        Reservation { bytes: (limits.sandbox_memory_bytes as u64).next_power_of_two().min(Self::FULL.bytes) }
+    }
+
+    /// Where code checks each access, only a small offset need not be checked besides.
+    const fn guard_bytes(self) -> u64 {
+        if self.bytes == Self::FULL.bytes { 32 << 20 } else { 64 << 10 }
+    }
+}
 
 /// Room for an instance's own bookkeeping. The largest seen, a Python interpreter's, needs a
 /// quarter of it.
@@ -46,7 +69,7 @@ const STACK_KEPT_BYTES: usize = 32 << 10;
 /// All places together keep one part in so many of `memory_bytes`, or a little more.
 const KEPT_PART: u64 = 6;
 
-fn configuration(limits: &Limits) -> Config {
+fn configuration(limits: &Limits, reservation: Reservation) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
@@ -56,8 +79,8 @@ fn configuration(limits: &Limits) -> Config {
         .wasm_memory64(false)
         .wasm_custom_page_sizes(false)
         .epoch_interruption(true)
-        .memory_reservation(MEMORY_RESERVATION_BYTES)
-        .memory_guard_size(MEMORY_GUARD_BYTES)
+        .memory_reservation(reservation.bytes)
+        .memory_guard_size(reservation.guard_bytes())
         .memory_init_cow(true)
         .memory_guaranteed_dense_image_size(IMAGE_BYTES)
         .max_wasm_stack(limits.sandbox_stack_bytes)
@@ -68,10 +91,9 @@ fn configuration(limits: &Limits) -> Config {
     config
 }
 
-fn pool(limits: &Limits, resources: &Resources) -> PoolingAllocationConfig {
+fn pool(limits: &Limits, places: Places) -> PoolingAllocationConfig {
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let sandboxes = resources.sandboxes_max();
-    let Amounts { memories, tables, .. } = resources.most();
+    let Places { sandboxes, most: Amounts { memories, tables, .. } } = places;
 
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(count(sandboxes))
@@ -117,14 +139,18 @@ impl Kept {
 }
 
 /// The engine that compiles, and never runs anything.
-pub(crate) fn compiling_engine(limits: &Limits) -> wasmtime::Result<Engine> {
-    Engine::new(&configuration(limits))
+pub(crate) fn compiling_engine(limits: &Limits, reservation: Reservation) -> wasmtime::Result<Engine> {
+    Engine::new(&configuration(limits, reservation))
 }
 
 /// The engine that runs, with everything that many sandboxes need set aside beforehand.
-pub(crate) fn running_engine(limits: &Limits, resources: &Resources) -> wasmtime::Result<Engine> {
-    let mut config = configuration(limits);
-    config.allocation_strategy(pool(limits, resources));
+pub(crate) fn running_engine(
+    limits: &Limits,
+    places: Places,
+    reservation: Reservation,
+) -> wasmtime::Result<Engine> {
+    let mut config = configuration(limits, reservation);
+    config.allocation_strategy(pool(limits, places));
     Engine::new(&config)
 }
 
@@ -154,14 +180,7 @@ impl Hasher for ShaHasher {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::resident::Resident;
-
-    fn resources(limits: &Limits) -> Arc<Resources> {
-        Resources::new(limits, Resident::unwatched())
-    }
 
     #[test]
     fn what_the_child_compiles_the_host_can_load_whatever_the_limits() {
@@ -171,10 +190,22 @@ mod tests {
             sandbox_stack_bytes: 64 << 10,
             ..Limits::default()
         };
-        let compiling = compiling_engine(&Limits::default()).unwrap();
-        let running = running_engine(&small, &resources(&small)).unwrap();
-        assert_eq!(compatibility(&compiling), compatibility(&running));
-        assert_eq!(compatibility(&running), compatibility(&running));
+        for reservation in [Reservation::FULL, Reservation::smallest(&small)] {
+            let compiling = compiling_engine(&Limits::default(), Reservation::of(reservation.bytes)).unwrap();
+            let running = running_engine(&small, Places::of(&small), reservation).unwrap();
+            assert_eq!(compatibility(&compiling), compatibility(&running));
+            assert_eq!(compatibility(&running), compatibility(&running));
+        }
+    }
+
+    #[test]
+    fn the_smallest_reservation_has_room_for_a_memory_within_its_limit() {
+        let smallest = |sandbox_memory_bytes| {
+            Reservation::smallest(&Limits { sandbox_memory_bytes, ..Limits::default() }).bytes
+        };
+        assert_eq!(smallest(128 << 20), 128 << 20);
+        assert_eq!(smallest((128 << 20) + 1), 256 << 20);
+        assert_eq!(smallest(4 << 30), Reservation::FULL.bytes);
     }
 
     #[test]
@@ -195,6 +226,6 @@ mod tests {
     #[test]
     fn the_pool_of_the_default_limits_fits_the_address_space() {
         let limits = Limits::default();
-        running_engine(&limits, &resources(&limits)).unwrap();
+        running_engine(&limits, Places::of(&limits), Reservation::FULL).unwrap();
     }
 }

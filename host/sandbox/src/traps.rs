@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use greenroom_core::sandbox::Trap;
+use greenroom_core::sandbox::{PrepareError, Trap};
 use greenroom_core::{Code, Error, Limits};
 use wasmtime::{PoolConcurrencyLimitError, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
@@ -109,9 +109,26 @@ fn reason_of(error: &wasmtime::Error, limits: &Limits) -> String {
 /// The kernel has no more mappings or address space for the process.
 fn is_out_of_memory(error: &wasmtime::Error) -> bool {
     const ENOMEM: i32 = 12;
-    error.chain().any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.raw_os_error() == Some(ENOMEM))
-            || cause.downcast_ref::<rustix::io::Errno>() == Some(&rustix::io::Errno::NOMEM)
+    error.is::<wasmtime::OutOfMemory>() || system_errors(error).any(|number| number == ENOMEM)
+}
+
+/// Whether it is the system that refused something, which is the host's lack whatever the component does.
+pub(crate) fn is_lack(error: &wasmtime::Error) -> bool {
+    is_out_of_memory(error) || system_errors(error).next().is_some()
+}
+
+/// Why a component can't be made ready by an error that [is a lack](is_lack).
+pub(crate) fn lacking(error: &wasmtime::Error) -> PrepareError {
+    PrepareError::Lacking(format!(
+        "the host has no room for the component's code now: {}",
+        error.root_cause()
+    ))
+}
+
+fn system_errors(error: &wasmtime::Error) -> impl Iterator<Item = i32> {
+    error.chain().filter_map(|cause| {
+        let of_the_kernel = cause.downcast_ref::<rustix::io::Errno>().map(|error| error.raw_os_error());
+        of_the_kernel.or_else(|| cause.downcast_ref::<std::io::Error>()?.raw_os_error())
     })
 }
 
@@ -175,6 +192,13 @@ mod tests {
     fn no_room_is_not_the_guests_doing() {
         let error = wasmtime::Error::from(std::io::Error::from_raw_os_error(12)).context("mapping a stack");
         assert_eq!(trap_of(&error, None, &Limits::default()), Trap::NoRoom);
+    }
+
+    #[test]
+    fn what_the_system_refuses_is_a_lack() {
+        let no_descriptors = wasmtime::Error::from(std::io::Error::from_raw_os_error(24)).context("an image");
+        assert!(is_lack(&no_descriptors) && !is_out_of_memory(&no_descriptors));
+        assert!(!is_lack(&wasmtime::Error::from(wasmtime::Trap::StackOverflow)));
     }
 
     #[test]

@@ -103,3 +103,28 @@ impl From<CallError> for Failure {
         Failure::new(code, error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of docs/errors.md, "Calls between actors".
+    #[test]
+    fn what_is_passed_on_says_which_call_it_was_and_what_became_of_it() {
+        for (kind, code, says) in [
+            (CallErrorKind::Failed(Failure::not_found("no tea")), ErrorCode::NotFound, "no tea"),
+            (CallErrorKind::UnknownActorType, ErrorCode::FailedPrecondition, "nothing is deployed"),
+            (CallErrorKind::Deadlock("a/b → a/b".into()), ErrorCode::Conflict, "a/b → a/b"),
+            (CallErrorKind::Overloaded, ErrorCode::ResourceExhausted, "mailbox is full"),
+            (CallErrorKind::Timeout, ErrorCode::Internal, "before the deadline"),
+            (CallErrorKind::Crashed("memory-limit: 1".into()), ErrorCode::Internal, "memory-limit"),
+            (CallErrorKind::Unavailable("draining: 1".into()), ErrorCode::Internal, "draining"),
+        ] {
+            let to = Address::new("stock", "tea");
+            let failure = Failure::from(CallError { to, method: "take".into(), kind });
+            assert_eq!(failure.code, code);
+            assert!(failure.message.starts_with("call stock/tea take: "), "{}", failure.message);
+            assert!(failure.message.contains(says), "{}", failure.message);
+        }
+    }
+}

@@ -10,12 +10,32 @@ use greenroom_tests::config::Settings;
 use greenroom_tests::eventually::{SOON, eventually};
 use greenroom_tests::host::{Host, serve_command, serve_command_at};
 use greenroom_tests::script::{self, get, set, work};
+use greenroom_tests::{hostile, process};
 use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, Executor as _};
 use tokio::process::Command;
 
 use crate::support::until_begun;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopping_host_gives_up_what_it_compiles() -> anyhow::Result<()> {
+    // Longer than this waits for its end: it must not take that.
+    let mut host = Host::with_probe(Settings::default().limit("drain_timeout", "10m")).await?;
+    let (client, bomb) = (host.clone(), hostile::compile_bomb()?);
+    let deploying = tokio::spawn(async move { client.deploy("dear", bomb).await });
+    let compiles = eventually("it compiles", SOON, || async {
+        let children = process::children(host.pid()).map_err(|error| error.to_string())?;
+        children.first().copied().ok_or("no child".to_owned())
+    })
+    .await?;
+    let status = host.terminate().await?;
+    assert!(status.success(), "{status}");
+    let problem = deploying.await??.refused(503, "draining");
+    assert_eq!(problem.retry, "later");
+    assert!(!process::is_there(compiles), "the compiling process is left");
+    Ok(())
+}
 
 /// How a host fails to start on `data`.
 async fn refused_start(data: &Path) -> anyhow::Result<String> {

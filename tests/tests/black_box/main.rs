@@ -15,6 +15,7 @@ mod dead_letters;
 mod demo;
 mod deploy;
 mod described;
+mod host_lacks;
 mod interchangeable;
 mod languages;
 mod languages_page;

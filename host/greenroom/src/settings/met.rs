@@ -133,7 +133,7 @@ const MET: &[Met] = &[
     met("compile.concurrency", "a deployment waits", NOTHING),
     met("compile.memory_bytes", "422 `component-rejected`", NOTHING),
     met("compile.cpu", "422 `component-rejected`", NOTHING),
-    met("compile.timeout", "422 `component-rejected`", NOTHING),
+    met("compile.timeout", "503 `overloaded`", NOTHING),
     met("compile.cache_bytes", NOTHING, "nothing: the code is compiled again when it is next needed"),
     met("store.readers", "waits", "waits"),
     met("store.busy_timeout", "503 `store-unavailable`, with `Retry-After`", "stopped"),

@@ -224,9 +224,9 @@ settings! {
     "http.http2_streams" count http.http2_streams "Requests at once on one HTTP/2 connection.";
 
     "compile.concurrency" count compile.concurrency "Components checked and compiled at a time. The default is the number of processors.";
-    "compile.memory_bytes" bytes compile.memory_bytes "Address space of one compilation.";
-    "compile.cpu" duration compile.cpu "Processor time of one compilation, over all its threads.";
-    "compile.timeout" duration compile.timeout "How long one compilation may take.";
+    "compile.memory_bytes" bytes compile.memory_bytes "Address space of one compilation; a component that needs more is `component-rejected`.";
+    "compile.cpu" duration compile.cpu "Processor time of one compilation, over all its threads; a component that needs more is `component-rejected`.";
+    "compile.timeout" duration compile.timeout "How long one compilation may take, however busy the machine is. A component that gets less than `compile.cpu` of the processors by then is not refused: the answer is `overloaded`.";
     "compile.cache_bytes" bytes compile.cache_bytes "Compiled code kept on disk; what was not used for longest goes first.";
 
     "store.readers" count store.readers "Connections that read the database; so many reads go on at once.";

@@ -272,6 +272,48 @@ async fn draining_finishes_what_was_begun_and_refuses_the_rest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn draining_gives_up_what_is_only_prepared() {
+    let mut world = World::start().await;
+    let component = world.engine.add("other", script(toolbox));
+    world.node.deploy(&ActorType::new("t").unwrap(), component).await.unwrap();
+    *world.engine.prepares_for.lock() = Duration::from_hours(1);
+    world.crash().await;
+    let began = Instant::now();
+    let calling = world.calling("a", "append", "x");
+    let node = world.node.clone();
+    let deploying = tokio::spawn(async move {
+        node.deploy(&ActorType::new("u").unwrap(), Bytes::from_static(b"other")).await.map(drop)
+    });
+    let node = world.node.clone();
+    let activating =
+        tokio::spawn(async move { node.activate_version(&ActorType::new("t").unwrap(), 1).await.map(drop) });
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    world.node.drain().await;
+    assert_eq!(calling.await.unwrap().unwrap_err().code, Code::Draining);
+    assert_eq!(deploying.await.unwrap().unwrap_err().code, Code::Draining);
+    assert_eq!(activating.await.unwrap().unwrap_err().code, Code::Draining);
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_host_lacks_to_prepare_code_is_not_the_actors_fault() {
+    let mut world = World::start().await;
+    *world.engine.lacks.lock() = Some("memory".to_owned());
+    world.crash().await;
+    let name = ActorType::new("t").unwrap();
+    let errors = [
+        world.call("a", "append", "x").await.unwrap_err(),
+        world.node.deploy(&name, Bytes::from_static(b"other")).await.map(drop).unwrap_err(),
+        world.node.activate_version(&name, 1).await.map(drop).unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!((error.code, error.detail.as_str()), (Code::Overloaded, "memory"));
+    }
+    *world.engine.lacks.lock() = None;
+    assert_eq!(world.call("a", "append", "y").await.unwrap(), "y");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_found_due_too_late_wakes_nobody_in_a_node_that_has_stopped() {
     let mut world = World::start().await;
     world.send("a", "append", "x", 1_000).await.unwrap();

@@ -51,6 +51,8 @@ pub(crate) struct ScriptedEngine {
     pub(crate) counts: Arc<Counts>,
     /// How long it takes to prepare a component.
     pub(crate) prepares_for: Arc<Mutex<Duration>>,
+    /// What the host lacks to prepare one.
+    pub(crate) lacks: Arc<Mutex<Option<String>>>,
 }
 
 impl ScriptedEngine {
@@ -66,6 +68,9 @@ impl SandboxEngine for ScriptedEngine {
         let takes = *self.prepares_for.lock();
         if !takes.is_zero() {
             tokio::time::sleep(takes).await;
+        }
+        if let Some(what) = self.lacks.lock().clone() {
+            return Err(PrepareError::Lacking(what));
         }
         let name = String::from_utf8_lossy(&component).into_owned();
         let script = self.scripts.lock().get(&name).cloned();

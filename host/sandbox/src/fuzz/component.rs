@@ -8,11 +8,12 @@ use wasmparser::{Validator, WasmFeatures};
 
 use crate::check::{check, check_kind};
 use crate::offered;
-use crate::settings::compiling_engine;
+use crate::settings::{Reservation, compiling_engine};
 use crate::typed::docs::Docs;
 
 static FEATURES: LazyLock<WasmFeatures> = LazyLock::new(|| {
-    let engine = compiling_engine(&Limits::default()).expect("the engine's settings fit each other");
+    let engine = compiling_engine(&Limits::default(), Reservation::FULL)
+        .expect("the engine's settings fit each other");
     engine.get_wasm_features()
 });
 

@@ -1,11 +1,16 @@
 //! From JSON to values of a type, in one pass over the text. A refusal names the path of what does
-//! not fit. The parser bounds the depth, [`Reading`] the number of values.
+//! not fit. The parser bounds the depth, [`Reading`] the number of values. Integers are what is written, exactly;
+//! floating point numbers the nearest there is.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::LazyLock;
 
-use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use greenroom_core::number::{NotWhole, whole};
+use serde::de::{
+    self, Deserialize as _, DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::value::RawValue;
 use wasmtime::component::Val;
 
 use crate::typed::names::Names;
@@ -95,6 +100,15 @@ pub(crate) struct Wanted<'a> {
     pub(crate) reading: &'a Reading,
 }
 
+/// Reads what is within an option as that, and says that there is some.
+macro_rules! or_within_option {
+    ($self:ident, $inner:ident => $read:expr) => {
+        if let Some($inner) = $self.within_option() {
+            return $read.map(|value| Val::Option(Some(Box::new(value))));
+        }
+    };
+}
+
 impl<'a> Wanted<'a> {
     fn refuse<E: de::Error>(&self, why: impl fmt::Display) -> E {
         self.reading.refuse(self.path, why)
@@ -115,8 +129,6 @@ impl<'a> Wanted<'a> {
     fn integer<E: de::Error>(self, value: i128) -> Result<Val, E> {
         let in_range = self.shape.integer_range().is_some_and(|(min, max)| (min..=max).contains(&value));
         Ok(match self.shape {
-            Shape::F32 => Val::Float32(value as f32),
-            Shape::F64 => Val::Float64(value as f64),
             _ if !in_range => return Err(self.unexpected(&format!("number {value}"))),
             Shape::S8 => Val::S8(value as i8),
             Shape::U8 => Val::U8(value as u8),
@@ -130,18 +142,29 @@ impl<'a> Wanted<'a> {
         })
     }
 
-    fn float<E: de::Error>(self, value: f64) -> Result<Val, E> {
+    /// A number as it is written.
+    fn number<E: de::Error>(self, json: &str) -> Result<Val, E> {
+        or_within_option!(self, inner => inner.number(json));
+        let too_large = |bits: usize| {
+            self.refuse(format_args!("expected a {bits}-bit float, found {}, which is too large", cut(json)))
+        };
         match self.shape {
-            Shape::F64 => Ok(Val::Float64(value)),
-            Shape::F32 if value.is_finite() && !(value as f32).is_finite() => {
-                Err(self.refuse(format_args!("expected a 32-bit float, found {value:e}, which is too large")))
-            }
-            Shape::F32 => Ok(Val::Float32(value as f32)),
-            // JSON does not tell 1.0 from 1.
-            _ if value.fract() == 0.0 && value.abs() <= SAFE_INTEGER_MAX as f64 => {
-                self.integer(value as i128)
-            }
-            _ => Err(self.unexpected(&format!("number {value:e}"))),
+            Shape::F32 => match json.parse::<f32>() {
+                Ok(value) if value.is_finite() => Ok(Val::Float32(value)),
+                _ => Err(too_large(32)),
+            },
+            Shape::F64 => match json.parse::<f64>() {
+                Ok(value) if value.is_finite() => Ok(Val::Float64(value)),
+                _ => Err(too_large(64)),
+            },
+            _ => match whole(json) {
+                Ok(value) => self.integer(value),
+                Err(NotWhole::TooLarge) => Err(self.unexpected(&format!("number {}", cut(json)))),
+                Err(NotWhole::Exactly) => {
+                    let found = format!("{}, which {}", cut(json), NotWhole::Exactly);
+                    Err(self.unexpected(&found))
+                }
+            },
         }
     }
 
@@ -183,13 +206,18 @@ impl<'a> Wanted<'a> {
             }
             Shape::S64 | Shape::U64 => self.decimal(text),
             Shape::F32 | Shape::F64 => match text {
-                "NaN" => self.float(f64::NAN),
-                "Infinity" => self.float(f64::INFINITY),
-                "-Infinity" => self.float(f64::NEG_INFINITY),
+                "NaN" => Ok(self.float(f64::NAN)),
+                "Infinity" => Ok(self.float(f64::INFINITY)),
+                "-Infinity" => Ok(self.float(f64::NEG_INFINITY)),
                 _ => Err(self.unexpected("another string")),
             },
             _ => Err(self.unexpected("string")),
         }
+    }
+
+    /// What is no number, or without end.
+    fn float(self, value: f64) -> Val {
+        if matches!(self.shape, Shape::F32) { Val::Float32(value as f32) } else { Val::Float64(value) }
     }
 
     fn case(self, cases: &Cases, place: usize, payload: Option<Val>) -> Val {
@@ -254,17 +282,15 @@ impl<'de> DeserializeSeed<'de> for Wanted<'_> {
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Val, D::Error> {
         self.reading.count(self.path, 1)?;
-        deserializer.deserialize_any(self)
-    }
-}
-
-/// Reads what is within an option as that, and says that there is some.
-macro_rules! or_within_option {
-    ($self:ident, $inner:ident => $read:expr) => {
-        if let Some($inner) = $self.within_option() {
-            return $read.map(|value| Val::Option(Some(Box::new(value))));
+        if !self.shape.is_number() {
+            return deserializer.deserialize_any(self);
         }
-    };
+        let json = <&RawValue>::deserialize(deserializer)?.get();
+        if json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+            return self.number(json);
+        }
+        serde_json::Deserializer::from_str(json).deserialize_any(self).map_err(de::Error::custom)
+    }
 }
 
 impl<'de> Visitor<'de> for Wanted<'_> {
@@ -283,18 +309,15 @@ impl<'de> Visitor<'de> for Wanted<'_> {
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Val, E> {
-        or_within_option!(self, inner => inner.visit_i64(value));
-        self.integer(value.into())
+        Err(self.unexpected(&format!("number {value}")))
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Val, E> {
-        or_within_option!(self, inner => inner.visit_u64(value));
-        self.integer(value.into())
+        Err(self.unexpected(&format!("number {value}")))
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Val, E> {
-        or_within_option!(self, inner => inner.visit_f64(value));
-        self.float(value)
+        Err(self.unexpected(&format!("number {value:e}")))
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Val, E> {
@@ -439,11 +462,15 @@ impl Visitor<'_> for NameOf<'_> {
 
 /// Foreign text in a refusal: without control characters and cut to a bound.
 fn quoted(text: &str) -> String {
+    format!("{:?}", cut(text))
+}
+
+fn cut(text: &str) -> String {
     let mut shown: String = text.chars().take(NAME_CHARS_MAX).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
-    format!("{shown:?}")
+    shown
 }
 
 /// Bytes as the values that the engine takes them for.

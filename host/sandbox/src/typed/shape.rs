@@ -177,6 +177,15 @@ impl Shape {
         matches!(self, Shape::Option(inner) if matches!(**inner, Shape::Option(_)))
     }
 
+    /// Whether its values, but for `null` and what is written as a string, are numbers.
+    pub(crate) fn is_number(&self) -> bool {
+        match self {
+            Shape::F32 | Shape::F64 => true,
+            Shape::Option(inner) => !self.is_wrapped_option() && inner.is_number(),
+            other => other.integer_range().is_some(),
+        }
+    }
+
     /// Whether a member or parameter of it may be left out.
     pub(crate) fn is_optional(&self) -> bool {
         matches!(self, Shape::Option(_))

@@ -219,6 +219,19 @@ fn integers_keep_their_value() {
         (Shape::U8, "255", "255"),
         (Shape::U8, "1e2", "100"),
         (Shape::S32, "-2.0", "-2"),
+        (Shape::U64, "-0", "0"),
+        (Shape::U64, "-0.0", "0"),
+        (Shape::U64, "0e-400", "0"),
+        (Shape::U64, "18446744073709551615.0", "\"18446744073709551615\""),
+        (Shape::U64, "9007199254740993.00e0", "\"9007199254740993\""),
+        (Shape::S64, "-92233720368547758080e-1", "\"-9223372036854775808\""),
+        (option(Shape::U64), "5e0", "5"),
+        (option(Shape::U64), " null ", "null"),
+        (Shape::F64, "1e-400", "0.0"),
+        (Shape::F64, "-1e-400", "-0.0"),
+        (Shape::F64, "-0", "-0.0"),
+        (Shape::F64, "1.7976931348623157e308", "1.7976931348623157e+308"),
+        (Shape::F32, "16777217", "16777216.0"),
         (Shape::F64, "18014398509481985", "1.8014398509481984e+16"),
     ] {
         assert_eq!(write(&shape, &read(&shape, json.as_bytes()).unwrap()), written, "{json}");
@@ -237,10 +250,35 @@ fn integers_keep_their_value() {
         (Shape::S64, "\"-\""),
         (Shape::S64, "1e300"),
         (Shape::F32, "1e300"),
+        (Shape::F32, "-3.5e38"),
+        (Shape::F64, "1e309"),
+        (Shape::F64, "-1e99999999999999999999"),
         (Shape::F64, "\"nan\""),
+        (Shape::F64, "\"1\""),
+        (Shape::U64, "1e99999999999999999999"),
+        (Shape::S64, "9223372036854775808.0"),
+        (Shape::Char, "7"),
+        (Shape::Char, "1e-400"),
     ] {
         let refusal = read(&shape, json.as_bytes()).unwrap_err();
         assert!(refusal.starts_with("$: expected "), "{json}: {refusal}");
+    }
+}
+
+#[test]
+fn no_number_is_rounded_to_an_integer() {
+    for json in
+        ["1e-400", "-1e-400", "1.5", "0.1", "4.99999999999999999999", "18446744073709551614.5", "1e-1"]
+    {
+        for shape in [Shape::U8, Shape::U64, Shape::S64, option(Shape::U32)] {
+            let refusal = read(&shape, json.as_bytes()).unwrap_err();
+            let says = format!("found {json}, which is not exactly a whole number");
+            assert!(refusal.starts_with("$: expected integer") && refusal.ends_with(&says), "{refusal}");
+        }
+    }
+    for json in ["NaN", "Infinity", "-Infinity", "+1", "01", "1.", ".5", "0x10", "1e"] {
+        let refusal = read(&Shape::U64, json.as_bytes()).unwrap_err();
+        assert!(refusal.starts_with("$: not JSON"), "{json}: {refusal}");
     }
 }
 

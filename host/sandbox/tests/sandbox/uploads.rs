@@ -235,9 +235,8 @@ async fn what_is_too_expensive_to_compile_is_given_up() {
         settings
     };
     let cases = [
-        (tight(|settings| settings.memory_bytes = 100 << 20), "bytes of memory"),
-        (tight(|settings| settings.cpu = Duration::from_secs(1)), "of processor time"),
-        (tight(|settings| settings.timeout = Duration::from_millis(100)), "longer than 100ms"),
+        (tight(|settings| settings.memory_bytes = 100 << 20), "compile.memory_bytes"),
+        (tight(|settings| settings.cpu = Duration::from_secs(1)), "compile.cpu"),
     ];
     for (settings, says) in cases {
         let folder = tempfile::tempdir().unwrap();
@@ -254,20 +253,73 @@ async fn what_is_too_expensive_to_compile_is_given_up() {
 }
 
 #[tokio::test]
-async fn what_is_too_expensive_to_check_is_given_up() {
+async fn a_compilation_that_gets_no_processor_time_is_not_the_components_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = CompileSettings {
+        program: "/bin/sleep".into(),
+        arguments: vec!["60".into()],
+        timeout: Duration::from_millis(100),
+        ..compiler()
+    };
+    let engine = WasmtimeEngine::new(&small_limits(), folder.path(), settings).unwrap();
+    match engine.prepare(Guest::default().component()).await.map(|_| ()) {
+        Err(PrepareError::Lacking(text)) => assert!(text.contains("compile.timeout"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_compiling_process_that_is_killed_is_not_the_components_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    for (script, says) in [("kill -9 $$", "SIGKILL"), ("kill -15 $$", "signal 15")] {
+        let settings = CompileSettings {
+            program: "/bin/sh".into(),
+            arguments: ["-c", script].map(Into::into).into(),
+            ..compiler()
+        };
+        let engine = WasmtimeEngine::new(&small_limits(), folder.path(), settings).unwrap();
+        match engine.prepare(Guest::default().component()).await.map(|_| ()) {
+            Err(PrepareError::Lacking(text)) => assert!(text.contains(says), "{text}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// To know what an instance exports, the validator copies all of it.
+fn dear_to_check() -> Bytes {
     let exports = (0..49_000).fold(String::new(), |mut text, n| {
         let _ = write!(text, "(export \"a{n}\" (type $t))");
         text
     });
-    // To know what an instance exports, the validator copies all of it.
     let instances = "(instance (instantiate $c))\n".repeat(1_000);
-    let bomb =
-        wat::parse_str(format!("(component (component $c (type $t u8) {exports}) {instances})")).unwrap();
+    wat::parse_str(format!("(component (component $c (type $t u8) {exports}) {instances})")).unwrap().into()
+}
+
+#[tokio::test]
+async fn what_is_too_expensive_to_check_is_given_up() {
     let folder = tempfile::tempdir().unwrap();
     let settings = CompileSettings { memory_bytes: 500 << 20, ..compiler() };
     let engine = WasmtimeEngine::new(&small_limits(), folder.path(), settings).unwrap();
-    match engine.prepare(bomb.into()).await.map(|_| ()) {
+    match engine.prepare(dear_to_check()).await.map(|_| ()) {
         Err(PrepareError::Rejected(text)) => assert!(text.contains("bytes of memory"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The shell bounds the compiling process more tightly than its settings do, as `ulimit` does for a host.
+#[tokio::test]
+async fn memory_that_the_host_may_not_have_itself_is_not_the_components_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = CompileSettings {
+        program: "/bin/sh".into(),
+        arguments: ["-c", "ulimit -v 500000 && exec \"$0\"", env!("CARGO_BIN_EXE_compile-component")]
+            .map(Into::into)
+            .into(),
+        ..compiler()
+    };
+    let engine = WasmtimeEngine::new(&small_limits(), folder.path(), settings).unwrap();
+    match engine.prepare(dear_to_check()).await.map(|_| ()) {
+        Err(PrepareError::Lacking(text)) => assert!(text.contains("the system refused it"), "{text}"),
         other => panic!("{other:?}"),
     }
 }
@@ -276,10 +328,15 @@ async fn what_is_too_expensive_to_check_is_given_up() {
 async fn a_compiler_that_can_t_be_started_is_the_hosts_fault() {
     let folder = tempfile::tempdir().unwrap();
     let settings = |program: &str| CompileSettings { program: program.into(), ..compiler() };
-    for program in ["/nonexistent", "/bin/false", "/bin/true"] {
+    for (program, is_lack) in [("/nonexistent", true), ("/bin/false", false), ("/bin/true", false)] {
         let engine = WasmtimeEngine::new(&small_limits(), folder.path(), settings(program)).unwrap();
-        let outcome = engine.prepare(Guest::default().component()).await.map(|_| ());
-        assert!(matches!(outcome, Err(PrepareError::Failed(_))), "{program}: {outcome:?}");
+        match engine.prepare(Guest::default().component()).await.map(|_| ()) {
+            Err(PrepareError::Lacking(text)) => {
+                assert!(is_lack && text.contains("can't be started"), "{text}")
+            }
+            Err(PrepareError::Failed(_)) => assert!(!is_lack, "{program}"),
+            other => panic!("{program}: {other:?}"),
+        }
     }
 }
 
@@ -314,7 +371,7 @@ fn a_compiling_process_is_the_first_to_go_and_goes_with_its_host() {
     let mut pid = String::new();
     BufReader::new(shell.stdout.take().unwrap()).read_line(&mut pid).unwrap();
     let process = Path::new("/proc").join(pid.trim());
-    let bounds = [4_u64 << 30, 60, 4 << 20, 1_000].map(u64::to_le_bytes).concat();
+    let bounds = [4_u64 << 30, 60, 4 << 20, 1_000, 4 << 30, 1].map(u64::to_le_bytes).concat();
     let mut stdin = shell.stdin.take().unwrap();
     stdin.write_all(&bounds).unwrap();
     soon(|| fs::read_to_string(process.join("oom_score_adj")).unwrap() == "1000\n");
