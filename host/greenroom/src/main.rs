@@ -1,15 +1,15 @@
 //! The greenroom binary: the host, the commands that talk to one, and those that make actors.
 //!
-//! Exit codes: 0 done; 1 the host refused or can't start, a build failed, or the output can't be written; 2 the
-//! command line, the configuration or a project is not valid; 3 the host can't be reached; 70 the store failed
-//! while the host ran; 130 stopped by a second signal.
+//! With what it ends stands in [`exit`].
 
 // They panic where output can't be written; `output` does not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod cli;
 mod client;
+mod exit;
 mod logging;
+mod manual;
 mod memory;
 mod output;
 mod process;
@@ -30,16 +30,23 @@ use crate::cli::{Cli, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // The compiling child: no runtime, no log, nothing but its work. No command of the command line, so that nobody
+    // is pointed to it.
+    if std::env::args_os().nth(1).is_some_and(|first| first == settings::COMPILE_COMMAND) {
+        return greenroom_sandbox::compile_component_child();
+    }
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
         Err(said) => return output::print_parsers_word_and_end(&said),
     };
     match command {
-        // The compiling child: no runtime, no log, nothing but its work.
-        Command::CompileComponent => greenroom_sandbox::compile_component_child(),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Restore { file, data } => restore::run(&file, &data),
         Command::Project(command) => project::run(command),
         Command::Client(command) => client::run(command),
+        Command::Context { command } => client::run_context(command),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { dir } => manual::man(dir.as_deref()),
+        Command::Version => manual::version(),
     }
 }

@@ -5,6 +5,10 @@ use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use serde_json::json;
+
+use crate::exit::Exit;
+
 /// Why output did not reach whoever was to read it.
 #[derive(Debug)]
 pub(crate) struct Unwritten(io::Error);
@@ -14,10 +18,10 @@ impl Unwritten {
     pub(crate) fn end(&self) -> ExitCode {
         // Whoever stopped reading has seen enough, for example `head`.
         if self.0.kind() == io::ErrorKind::BrokenPipe {
-            return ExitCode::SUCCESS;
+            return Exit::Done.into();
         }
         complain(self);
-        ExitCode::FAILURE
+        Exit::Failed.into()
     }
 }
 
@@ -39,19 +43,29 @@ pub(crate) fn print(bytes: &[u8]) -> Result<(), Unwritten> {
 
 /// Prints all that a command has to say, which ends it.
 pub(crate) fn print_and_end(text: &str) -> ExitCode {
-    print(text.as_bytes()).map_or_else(|unwritten| unwritten.end(), |()| ExitCode::SUCCESS)
+    print(text.as_bytes()).map_or_else(|unwritten| unwritten.end(), |()| Exit::Done.into())
 }
 
 /// Prints what the parser of the command line says: the help, the version, or what it does not
 /// understand.
 pub(crate) fn print_parsers_word_and_end(said: &clap::Error) -> ExitCode {
     if said.use_stderr() {
-        // The exit code says it, too.
-        let _ = said.print();
-        return ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(u8::MAX));
+        let words = std::env::args_os().take_while(|word| word != "--");
+        if words.into_iter().any(|word| word == "--json") {
+            let detail = said.render().to_string();
+            let problem = json!({
+                "code": "usage", "source": "client", "retry": "never", "detail": detail.trim_end(),
+                "exit_code": Exit::Usage.code(),
+            });
+            complain(&problem);
+        } else {
+            // The exit code says it, too.
+            let _ = said.print();
+        }
+        return Exit::Usage.into();
     }
     let printed = said.print().and_then(|()| io::stdout().flush()).map_err(Unwritten);
-    printed.map_or_else(|unwritten| unwritten.end(), |()| ExitCode::SUCCESS)
+    printed.map_or_else(|unwritten| unwritten.end(), |()| Exit::Done.into())
 }
 
 /// Says on stderr why a command fails. That nobody reads it changes nothing: the exit code says it, too.

@@ -14,15 +14,11 @@ use greenroom_store::SqliteStore;
 use tokio::sync::oneshot;
 
 use crate::cli::Serve;
+use crate::exit::Exit;
 use crate::memory::{MemoryThereIs, ResidentMemory};
 use crate::process::{self, StopSignals};
 use crate::settings::Settings;
 use crate::{logging, output};
-
-const EXIT_CAN_NOT_START: u8 = 1;
-const EXIT_USAGE: u8 = 2;
-const EXIT_STORE_BROKEN: u8 = 70;
-const EXIT_SECOND_SIGNAL: u8 = 130;
 
 /// What is left of a stopping host's work when its time is over: replies on their way. The meaning of
 /// `drain_timeout` in the table of settings says so.
@@ -32,11 +28,11 @@ const CONNECTIONS_GRACE: Duration = Duration::from_secs(2);
 pub(crate) fn run(arguments: &Serve) -> ExitCode {
     let (mut settings, warnings) = match Settings::load(arguments, std::env::vars_os()) {
         Ok(loaded) => loaded,
-        Err(error) => return fail(EXIT_USAGE, &error),
+        Err(error) => return fail(Exit::Usage, &error),
     };
     let log = match logging::start(&settings) {
         Ok(log) => log,
-        Err(error) => return fail(EXIT_USAGE, &error),
+        Err(error) => return fail(Exit::Usage, &error),
     };
     for warning in warnings {
         tracing::warn!("{warning}");
@@ -60,26 +56,26 @@ pub(crate) fn run(arguments: &Serve) -> ExitCode {
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(EXIT_CAN_NOT_START, &format!("can't start threads: {error}")),
+        Err(error) => return fail(Exit::Failed, &format!("can't start threads: {error}")),
     };
     runtime.spawn(log.tell_of_dropped_lines());
     let code = runtime.block_on(host(settings));
     // What a compilation or a slow disk still does must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    ExitCode::from(code)
+    code.into()
 }
 
-fn fail(code: u8, error: &dyn Display) -> ExitCode {
+fn fail(code: Exit, error: &dyn Display) -> ExitCode {
     output::complain(&format_args!("error: {error}"));
-    ExitCode::from(code)
+    code.into()
 }
 
-async fn host(settings: Settings) -> u8 {
+async fn host(settings: Settings) -> Exit {
     let mut signals = match StopSignals::listen() {
         Ok(signals) => signals,
         Err(error) => {
             output::complain(&format_args!("error: can't listen for signals: {error}"));
-            return EXIT_CAN_NOT_START;
+            return Exit::Failed;
         }
     };
     let drain_timeout = settings.limits.drain_timeout;
@@ -87,14 +83,14 @@ async fn host(settings: Settings) -> u8 {
         started = start(settings) => started,
         name = signals.next() => {
             tracing::info!(signal = name, "stopped before it was ready");
-            return 0;
+            return Exit::Done;
         }
     };
     match started {
         Ok((node, server)) => serve(node, server, drain_timeout, signals).await,
         Err(error) => {
             output::complain(&format_args!("error: {}", causes(&error)));
-            EXIT_CAN_NOT_START
+            Exit::Failed
         }
     }
 }
@@ -139,7 +135,7 @@ async fn start(settings: Settings) -> anyhow::Result<(Node, Server)> {
     Ok((node, server))
 }
 
-async fn serve(node: Node, server: Server, drain_timeout: Duration, mut signals: StopSignals) -> u8 {
+async fn serve(node: Node, server: Server, drain_timeout: Duration, mut signals: StopSignals) -> Exit {
     let address = server.local_addr();
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async move { drop(stopped.await) };
@@ -160,20 +156,20 @@ async fn serve(node: Node, server: Server, drain_timeout: Duration, mut signals:
                 tracing::error!(%error, "the server ended badly");
             }
             tracing::info!("stopped");
-            0
+            Exit::Done
         }
         error = node.broken() => store_broken(&error),
         name = signals.next() => {
             tracing::warn!(signal = name, "stopping at once");
             // Nothing acknowledged is lost: what was is on disk.
-            std::process::exit(i32::from(EXIT_SECOND_SIGNAL));
+            std::process::exit(i32::from(Exit::SecondSignal.code()));
         }
     }
 }
 
-fn store_broken(error: &dyn Display) -> u8 {
+fn store_broken(error: &dyn Display) -> Exit {
     tracing::error!(%error, "the store failed; the host stops so as not to lose anything");
-    EXIT_STORE_BROKEN
+    Exit::StoreBroken
 }
 
 /// An error and its causes, each once: many an error's text has its cause's in it already.

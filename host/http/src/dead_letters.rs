@@ -66,7 +66,7 @@ pub(crate) async fn list(State(api): State<Arc<Api>>, uri: Uri) -> Answer {
 /// Looks at a dead letter
 #[utoipa::path(
     get,
-    path = "/v1/dead-letters/{id}",
+    path = "/v1/dead-letters/{message_id}",
     operation_id = "inspectDeadLetter",
     tag = "Dead letters",
     responses(
@@ -82,7 +82,7 @@ pub(crate) async fn inspect(State(api): State<Arc<Api>>, LetterPath(id): LetterP
 /// Downloads the payload of a dead letter
 #[utoipa::path(
     get,
-    path = "/v1/dead-letters/{id}/payload",
+    path = "/v1/dead-letters/{message_id}/payload",
     operation_id = "downloadDeadLetter",
     tag = "Dead letters",
     responses(
@@ -100,7 +100,7 @@ pub(crate) async fn payload(State(api): State<Arc<Api>>, LetterPath(id): LetterP
 /// As if it had never been delivered.
 #[utoipa::path(
     post,
-    path = "/v1/dead-letters/{id}/retry",
+    path = "/v1/dead-letters/{message_id}/retry",
     operation_id = "retryDeadLetter",
     tag = "Dead letters",
     responses(
@@ -116,7 +116,7 @@ pub(crate) async fn retry(State(api): State<Arc<Api>>, LetterPath(id): LetterPat
 /// Removes a dead letter
 #[utoipa::path(
     delete,
-    path = "/v1/dead-letters/{id}",
+    path = "/v1/dead-letters/{message_id}",
     operation_id = "removeDeadLetter",
     tag = "Dead letters",
     responses(

@@ -86,7 +86,7 @@ impl<S: Send + Sync> FromRequestParts<S> for VersionPath {
     }
 }
 
-/// `{id}` of a dead letter.
+/// `{message_id}` of a dead letter.
 pub(crate) struct LetterPath(pub(crate) MessageId);
 
 impl<S: Send + Sync> FromRequestParts<S> for LetterPath {
@@ -94,7 +94,7 @@ impl<S: Send + Sync> FromRequestParts<S> for LetterPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let segments = Segments::of(parts, state).await?;
-        let id = segments.get("id").parse();
+        let id = segments.get("message_id").parse();
         id.map(LetterPath).map_err(|error| {
             Problem::new(Code::InvalidPath, format!("a dead letter has the id of its message, and {error}"))
         })

@@ -13,6 +13,7 @@ pub mod fuzz;
 mod language;
 mod manifest;
 mod new;
+mod sources;
 mod step;
 mod tools;
 
@@ -66,6 +67,22 @@ impl Project {
         let file = fs::canonicalize(&file).with_context(|| format!("could not find {}", file.display()))?;
         let folder = file.parent().context("a file is in a folder")?.to_owned();
         Ok(Project { folder, manifest })
+    }
+
+    /// Opens the project that is nearest to `folder`: its own, or that of a folder above it.
+    ///
+    /// # Errors
+    /// [`ProjectError::Invalid`] when there is none, or its `greenroom.toml` says something it can't.
+    pub fn find(folder: &Path) -> Result<Self, ProjectError> {
+        let from =
+            fs::canonicalize(folder).with_context(|| format!("could not find {}", folder.display()))?;
+        let found = from.ancestors().find(|above| above.join(MANIFEST).is_file());
+        found.map(Project::open).unwrap_or_else(|| {
+            Err(ProjectError::Invalid(format!(
+                "there is no {MANIFEST} in {} or above it; name a project, or make one with `greenroom new`",
+                from.display()
+            )))
+        })
     }
 
     /// Where it is; an absolute path.

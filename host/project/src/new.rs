@@ -110,10 +110,7 @@ mod tests {
                 ["## Install", "## Write", "## Test", "## Build", "## Deploy"],
                 "{language}"
             );
-            assert!(
-                readme.contains("greenroom deploy shopping-list target/shopping-list.wasm"),
-                "{language}"
-            );
+            assert!(readme.contains("greenroom deploy\ngreenroom call shopping-list"), "{language}");
             assert!(at.join(VENDOR).join("wit/actor.wit").is_file());
         }
         assert_eq!(

@@ -15,18 +15,18 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 
 /// Runs `greenroom` with these arguments against the host.
-async fn greenroom(host: &str, arguments: &[&str]) -> anyhow::Result<Output> {
+pub(crate) async fn greenroom(host: &str, arguments: &[&str]) -> anyhow::Result<Output> {
     let mut command = Command::new(guests::host_binary()?);
     command.args(arguments).env("GREENROOM_HOST", host).env_remove("GREENROOM_TOKEN");
     Ok(command.stdin(Stdio::null()).kill_on_drop(true).output().await?)
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// What it prints when it succeeds.
-async fn prints(host: &Host, arguments: &[&str]) -> anyhow::Result<String> {
+pub(crate) async fn prints(host: &Host, arguments: &[&str]) -> anyhow::Result<String> {
     let output = greenroom(host.base(), arguments).await?;
     anyhow::ensure!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
     Ok(text(&output.stdout).trim_end().to_owned())
@@ -92,9 +92,9 @@ async fn a_first_hour_with_it() -> anyhow::Result<()> {
     assert!(prints(&host, &["mailbox", "probe", "a/b c"]).await?.contains("increment"));
     prints(&host, &["deactivate", "probe", "a/b c"]).await?;
     assert!(prints(&host, &["status"]).await?.contains("ready"));
-    prints(&host, &["delete", "probe", "a/b c"]).await?;
+    prints(&host, &["delete", "probe", "a/b c", "--yes"]).await?;
     assert_eq!(prints(&host, &["call", "probe", "a/b c", "get"]).await?, "0");
-    prints(&host, &["undeploy", "probe", "--purge"]).await?;
+    prints(&host, &["undeploy", "probe", "--purge", "--yes"]).await?;
     Ok(())
 }
 
@@ -133,7 +133,8 @@ async fn dead_letters_are_looked_after() -> anyhow::Result<()> {
     .await?;
     let list = prints(&host, &["dead-letters", "list", "--type", "probe"]).await?;
     assert!(list.contains("no_such_method") && list.contains("unimplemented"), "{list}");
-    assert_eq!(prints(&host, &["dead-letters", "--type", "other", "--json"]).await?, "");
+    let other = greenroom(host.base(), &["dead-letters", "--type", "other", "--json"]).await?;
+    assert_eq!((other.status.code(), text(&other.stdout).as_str()), (Some(3), ""));
     assert!(prints(&host, &["dead-letters", "show", &ids[0]]).await?.contains("no_such_method"));
     assert_eq!(prints(&host, &["dead-letters", "show", &ids[0], "--payload"]).await?, "{\"x\": 1}");
     assert!(prints(&host, &["dead-letters", "retry", &ids[0]]).await?.contains(&ids[0]));
@@ -146,7 +147,7 @@ async fn dead_letters_are_looked_after() -> anyhow::Result<()> {
     assert!(!more.iter().any(|id| list.contains(id)), "what nobody reads is done all the same: {list}");
     prints(&host, &["dead-letters", "remove", &ids[1]]).await?;
     let output = greenroom(host.base(), &["dead-letters", "remove", &ids[1]]).await?;
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains(&ids[1]), "{}", text(&output.stderr));
     Ok(())
 }
@@ -155,14 +156,14 @@ async fn dead_letters_are_looked_after() -> anyhow::Result<()> {
 async fn a_refusal_is_said_once_and_ends_with_an_error() -> anyhow::Result<()> {
     let host = Host::with_probe(Settings::default()).await?;
     for (arguments, status, word) in [
-        (&["call", "nobody", "a", "get"][..], 1, "unknown-actor-type"),
+        (&["call", "nobody", "a", "get"][..], 3, "unknown-actor-type"),
         (&["call", "probe", "a", "no_such_method"], 1, "unimplemented"),
-        (&["inspect", "probe", "never-seen"], 1, "unknown-actor"),
+        (&["inspect", "probe", "never-seen"], 3, "unknown-actor"),
         (&["call", "probe", "a", "1get"], 1, "invalid"),
         (&["deploy", "probe", "/nowhere/probe.wasm"], 2, "/nowhere/probe.wasm"),
         (&["settings", "probe", "mailbox_capacity=9999999"], 1, "$.mailbox_capacity"),
         (&["settings", "probe", "idle_timeout=soon"], 2, "idle_timeout"),
-        (&["activate", "probe", "9"], 1, "no version 9"),
+        (&["activate", "probe", "9"], 3, "no version 9"),
         (&["rollback", "probe"], 1, "greenroom versions probe"),
         (&["types", "--host", "http://127.0.0.1:99999"], 2, "99999"),
         (&["no-such-command"], 2, "no-such-command"),
@@ -174,7 +175,7 @@ async fn a_refusal_is_said_once_and_ends_with_an_error() -> anyhow::Result<()> {
         assert!(output.stdout.is_empty(), "{arguments:?}: {}", text(&output.stdout));
     }
     let output = greenroom("http://127.0.0.1:1", &["types"]).await?;
-    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("127.0.0.1:1"), "{}", text(&output.stderr));
     Ok(())
 }
@@ -186,7 +187,23 @@ async fn it_explains_itself() -> anyhow::Result<()> {
     for word in ["serve", "deploy", "call", "actors"] {
         assert!(text(&output.stdout).contains(word), "{word}: {}", text(&output.stdout));
     }
-    assert!(greenroom("http://127.0.0.1:1", &["--version"]).await?.status.success());
+    let [version, long] = [&["version"], &["--version"]].map(|arguments| greenroom("", arguments));
+    let (version, long) = (version.await?.stdout, long.await?.stdout);
+    assert!(version.starts_with(b"greenroom ") && version == long, "{}", text(&version));
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = text(&greenroom("", &["completions", shell]).await?.stdout);
+        assert!(script.contains("dead-letters") && !script.contains("compile-component"), "{shell}");
+    }
+    let page = text(&greenroom("", &["man"]).await?.stdout);
+    assert!(page.starts_with(".") && page.contains("greenroom") && page.contains("dead"), "{page}");
+    let folder = tempfile::tempdir()?;
+    assert!(greenroom("", &["man", "--dir", &folder.path().to_string_lossy()]).await?.status.success());
+    assert!(folder.path().join("greenroom.1").is_file() && folder.path().join("greenroom-call.1").is_file());
+    for slip in ["compile", "compile-componen"] {
+        let output = greenroom("", &[slip]).await?;
+        assert_eq!(output.status.code(), Some(2));
+        assert!(!text(&output.stderr).contains("compile-component"), "{}", text(&output.stderr));
+    }
     Ok(())
 }
 
@@ -230,6 +247,97 @@ async fn output_that_can_not_be_written_is_an_error_unless_nobody_reads() -> any
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_told_what_went_wrong_and_what_to_do_next() -> anyhow::Result<()> {
+    let host = Host::with_probe(Settings::default()).await?;
+    let fail = |code: &str| serde_json::json!([{"op": "fail", "code": code, "message": "why"}]).to_string();
+    let (conflict, later) = (fail("conflict"), fail("resource-exhausted"));
+    for (base, arguments, exit_code, code) in [
+        (host.base(), &["call", "nobody", "a", "get"][..], 3, "unknown-actor-type"),
+        (host.base(), &["call", "probe", "a", "no_such_method"], 1, "unimplemented"),
+        (host.base(), &["call", "probe", "a", "run", &conflict], 4, "conflict"),
+        (host.base(), &["call", "probe", "a", "run", &later], 5, "resource-exhausted"),
+        (host.base(), &["delete", "probe", "nobody", "--yes"], 3, "unknown-actor"),
+        (host.base(), &["call", "probe", "a", "get", "--jsonn"], 2, "usage"),
+        (host.base(), &["call", "probe", "a", "get", "@/nowhere/x"], 2, "usage"),
+        ("http://127.0.0.1:1", &["types"], 5, "unreachable"),
+        ("http://no-such-host.invalid", &["types"], 5, "unreachable"),
+    ] {
+        let output = greenroom(base, &[arguments, &["--json"]].concat()).await?;
+        let said = text(&output.stderr);
+        let problem: serde_json::Value = serde_json::from_str(&said).with_context(|| said.clone())?;
+        assert_eq!((output.status.code(), &problem["code"]), (Some(exit_code), &code.into()), "{said}");
+        assert_eq!(problem["exit_code"], exit_code, "{said}");
+        assert!(problem["detail"].is_string() && problem["retry"].is_string() && output.stdout.is_empty());
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_told_from_what_is_empty() -> anyhow::Result<()> {
+    let host = Host::with_probe(Settings::default()).await?;
+    for (arguments, word) in [
+        (&["state", "probe", "nobody"][..], "unknown-actor"),
+        (&["mailbox", "probe", "nobody"], "unknown-actor"),
+        (&["reminders", "probe", "nobody"], "unknown-actor"),
+        (&["deactivate", "probe", "nobody"], "unknown-actor"),
+        (&["delete", "probe", "nobody", "--yes"], "unknown-actor"),
+        (&["actors", "--type", "nosuch"], "unknown-actor-type"),
+        (&["dead-letters", "--type", "nosuch"], "unknown-actor-type"),
+    ] {
+        let output = greenroom(host.base(), arguments).await?;
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {said}");
+        assert!(said.contains(word) && output.stdout.is_empty(), "{arguments:?}: {said}");
+    }
+    prints(&host, &["call", "probe", "a", "increment"]).await?;
+    for (arguments, word) in [
+        (&["state", "probe", "a", "--prefix", "x"][..], "no keys"),
+        (&["mailbox", "probe", "a"], "no messages"),
+        (&["reminders", "probe", "a"], "no reminders"),
+        (&["actors", "--type", "probe", "--prefix", "x"], "no actors"),
+        (&["dead-letters", "--type", "probe"], "no dead letters"),
+    ] {
+        let output = greenroom(host.base(), arguments).await?;
+        assert!(output.status.success() && output.stdout.is_empty(), "{arguments:?}");
+        assert!(text(&output.stderr).contains(word), "{arguments:?}: {}", text(&output.stderr));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payload_comes_from_the_command_line_a_file_or_stdin() -> anyhow::Result<()> {
+    let host = Host::with_probe(Settings::default()).await?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("payload");
+    std::fs::write(&file, "of a file")?;
+    let at_file = format!("@{}", file.display());
+    for (body, expected) in
+        [(&["text"][..], "text"), (&["-1"], "-1"), (&["--", "--json"], "--json"), (&[&at_file], "of a file")]
+    {
+        assert_eq!(prints(&host, &[&["call", "probe", "a", "echo"], body].concat()).await?, expected);
+    }
+    for body in ["-", "@-"] {
+        let mut command = Command::new(guests::host_binary()?);
+        command.args(["call", "probe", "a", "echo", body]).env("GREENROOM_HOST", host.base());
+        command.env_remove("GREENROOM_TOKEN").stdin(File::open(&file)?);
+        assert_eq!(text(&command.output().await?.stdout), "of a file", "{body}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_is_downloaded_as_it_was_uploaded() -> anyhow::Result<()> {
+    let host = Host::with_probe(Settings::default()).await?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("probe.wasm");
+    let arguments = ["type", "probe", "--component", &file.to_string_lossy()];
+    prints(&host, &arguments).await?;
+    assert!(std::fs::read(&file)? == guests::component("probe")?);
+    assert_eq!(greenroom(host.base(), &arguments).await?.status.code(), Some(2), "nothing is overwritten");
+    Ok(())
+}
+
 /// Where something reads the beginning of each request, answers so, and closes.
 async fn answering(answer: &'static str) -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -251,7 +359,9 @@ async fn a_redirect_is_no_success() -> anyhow::Result<()> {
         "HTTP/1.1 308 Permanent Redirect\r\nlocation: https://elsewhere/\r\ncontent-length: 0\r\n\r\n",
     )
     .await?;
-    for arguments in [&["delete", "probe", "a"][..], &["call", "probe", "a", "get"], &["undeploy", "probe"]] {
+    for arguments in
+        [&["delete", "probe", "a", "--yes"][..], &["call", "probe", "a", "get"], &["undeploy", "probe"]]
+    {
         let output = greenroom(&base, arguments).await?;
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stdout));
         assert!(output.stdout.is_empty() && text(&output.stderr).contains("redirect"), "{arguments:?}");
@@ -263,7 +373,7 @@ async fn a_redirect_is_no_success() -> anyhow::Result<()> {
 async fn who_was_not_answered_is_told_that_it_may_be_done() -> anyhow::Result<()> {
     let base = answering("").await?;
     let output = greenroom(&base, &["call", "probe", "a", "increment"]).await?;
-    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(output.status.code(), Some(6));
     assert!(text(&output.stderr).contains("may be done"), "{}", text(&output.stderr));
     Ok(())
 }

@@ -5,10 +5,12 @@ use std::io::Read;
 use std::time::Duration;
 
 use serde_json::Value;
-use ureq::http::{HeaderName, HeaderValue, Uri};
+use ureq::http::{HeaderName, HeaderValue};
 use ureq::{Agent, SendBody, Timeout};
 
 use super::failure::{Failure, Refusal};
+use super::target::Target;
+use super::tls;
 use crate::cli::Connection;
 
 /// How long a host may take to accept a connection.
@@ -85,21 +87,22 @@ impl Reply {
 impl Host {
     /// A host as the command line names it.
     pub(super) fn new(connection: &Connection) -> Result<Self, Failure> {
-        let url = connection.host.trim_end_matches('/');
-        if !names_a_host(url) {
-            return Err(Failure::Usage(format!(
-                "--host {url:?} is not a host; it is http://, a name or address, and a port from 1 to 65535, for example http://127.0.0.1:7070"
-            )));
-        }
-        let agent = Agent::config_builder()
+        let Target { url, token, ca_file } = Target::of(connection)?;
+        let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .max_redirects(0)
             .proxy(None)
-            .user_agent(concat!("greenroom/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into();
-        Ok(Host { agent, url: url.to_owned(), token: connection.token.clone() })
+            .user_agent(concat!("greenroom/", env!("CARGO_PKG_VERSION")));
+        if url.starts_with("https://") {
+            config = config.tls_config(tls::config(ca_file.as_deref())?);
+        }
+        Ok(Host { agent: config.build().into(), url, token })
+    }
+
+    /// Where it is.
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Asks, and waits for the answer.
@@ -176,6 +179,8 @@ impl Host {
         let (host, why) = (self.url.clone(), error.to_string());
         if never_arrived(error) {
             Failure::Unreachable { host, why }
+        } else if is_untrusted(error) {
+            Failure::Untrusted { host, why }
         } else {
             Failure::BrokenOff { host, why }
         }
@@ -190,52 +195,26 @@ fn never_arrived(error: &ureq::Error) -> bool {
         ureq::Error::Timeout(timeout) => matches!(timeout, Timeout::Resolve | Timeout::Connect),
         ureq::Error::Io(error) => {
             matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
+                || error.to_string().starts_with(UNKNOWN_NAME)
         }
         _ => false,
     }
 }
 
-/// Whether it is the URL of a host, with a port that there can be if it has one.
-fn names_a_host(url: &str) -> bool {
-    let Some(authority) = url.parse().ok().and_then(|url: Uri| url.into_parts().authority) else {
-        return false;
+/// How the standard library begins when nobody knows a host's name; it has no kind of error for it.
+const UNKNOWN_NAME: &str = "failed to lookup address information";
+
+/// Whether TLS was refused on this side, which is before anything is asked.
+fn is_untrusted(error: &ureq::Error) -> bool {
+    use rustls::Error::{InvalidCertificate, InvalidMessage, PeerIncompatible};
+    let refused = |error: &rustls::Error| {
+        matches!(error, InvalidCertificate(_) | InvalidMessage(_) | PeerIncompatible(_))
     };
-    let with_port = authority.as_str().rsplit('@').next().unwrap_or_default();
-    let port = with_port.strip_prefix(authority.host()).unwrap_or_default();
-    let port_is_valid = port.is_empty() || authority.port_u16().is_some_and(|port| port > 0);
-    url.starts_with("http://") && !authority.host().is_empty() && port_is_valid
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_has_a_name_and_a_port_that_there_can_be() {
-        for url in [
-            "http://127.0.0.1:7070",
-            "http://[::1]:7070",
-            "http://host",
-            "http://host/under/a/path",
-            "http://me:7@host:65535",
-        ] {
-            assert!(names_a_host(url), "{url}");
+    match error {
+        ureq::Error::Rustls(error) => refused(error),
+        ureq::Error::Io(error) => {
+            error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some_and(refused)
         }
-        for url in [
-            "",
-            "http:",
-            "http://",
-            "host:7070",
-            "https://host",
-            "http://host:65536",
-            "http://127.0.0.1:99999",
-            "http://[::1]:99999",
-            "http://host:0",
-            "http://host:",
-            "http://host:a",
-            "http://a b",
-        ] {
-            assert!(!names_a_host(url), "{url}");
-        }
+        _ => false,
     }
 }

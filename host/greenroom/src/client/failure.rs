@@ -4,9 +4,12 @@ use std::fmt;
 use std::process::ExitCode;
 
 use greenroom_core::plain::plain;
-use serde_json::Value;
+use greenroom_project::ProjectError;
+use serde_json::{Value, json};
 
+use crate::exit::Exit;
 use crate::output::{self, Unwritten};
+use crate::project;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -20,6 +23,13 @@ pub(super) enum Failure {
         /// What the system says.
         why: String,
     },
+    /// Who answers is not known to be the host.
+    Untrusted {
+        /// Where.
+        host: String,
+        /// What TLS says.
+        why: String,
+    },
     /// The connection ended before the answer was there.
     BrokenOff {
         /// To whom.
@@ -31,6 +41,8 @@ pub(super) enum Failure {
     Refused(Box<Refusal>),
     /// Something answered, but not as a Greenroom host does.
     NotGreenroom,
+    /// A project can't be built.
+    Build(ProjectError),
     /// It came to nothing on this side; the text says what to do next.
     Local(String),
     /// What there is to print can't be written.
@@ -46,25 +58,114 @@ pub(super) struct Refusal {
     retry: String,
     detail: String,
     retry_after: Option<String>,
+    /// All of it, as the host has sent it.
+    document: Value,
+}
+
+/// A failure in the words of a problem document.
+struct Told {
+    code: &'static str,
+    retry: &'static str,
+    detail: String,
+    next: Option<String>,
 }
 
 impl Failure {
-    /// Says it, and with what the process ends.
-    pub(super) fn end(&self) -> ExitCode {
-        let code = match self {
-            Failure::Unwritten(unwritten) => return unwritten.end(),
-            Failure::Refused(_) | Failure::NotGreenroom | Failure::Local(_) => 1,
-            Failure::Usage(_) => 2,
-            Failure::Unreachable { .. } | Failure::BrokenOff { .. } => 3,
+    /// Says it, as one problem document where that is asked for, and with what the process ends.
+    pub(super) fn end(&self, json: bool) -> ExitCode {
+        if let Failure::Unwritten(unwritten) = self {
+            return unwritten.end();
+        }
+        if json {
+            output::complain(&self.document());
+        } else {
+            output::complain(self);
+        }
+        self.exit().into()
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Failure::Usage(_) => Exit::Usage,
+            Failure::Build(error) => project::ends_with(error),
+            Failure::Refused(refusal) => Exit::of_problem(&refusal.retry, refusal.status),
+            other => Exit::of_problem(other.told().retry, 0),
+        }
+    }
+
+    /// Whether the host has nothing of that.
+    pub(super) fn is_nothing_there(&self) -> bool {
+        matches!(self, Failure::Refused(_)) && self.exit() == Exit::NothingThere
+    }
+
+    /// Whether the actor's mailbox has no room, which says nothing of others.
+    pub(super) fn is_mailbox_full(&self) -> bool {
+        matches!(self, Failure::Refused(refusal) if refusal.code == "mailbox-full")
+    }
+
+    /// The problem document that the host has sent, or one of our own, with what to do next.
+    fn document(&self) -> Value {
+        let (mut document, next) = if let Failure::Refused(refusal) = self {
+            (refusal.document.clone(), Some(refusal.next()))
+        } else {
+            let Told { code, retry, detail, next } = self.told();
+            (json!({"code": code, "source": "client", "retry": retry, "detail": detail}), next)
         };
-        output::complain(self);
-        ExitCode::from(code)
+        if let Some(next) = next {
+            document["next"] = next.into();
+        }
+        document["exit_code"] = self.exit().code().into();
+        document
+    }
+
+    fn told(&self) -> Told {
+        let told = |code, retry, detail: String, next: &str| {
+            let next = Some(next.to_owned()).filter(|next| !next.is_empty());
+            Told { code, retry, detail, next }
+        };
+        match self {
+            Failure::Usage(reason) => told("usage", "never", reason.clone(), ""),
+            Failure::Local(reason) => told("failed", "never", reason.clone(), ""),
+            Failure::Build(error) => told("build-failed", "never", error.to_string(), ""),
+            Failure::Unreachable { host, why } => told(
+                "unreachable",
+                "later",
+                format!("can't reach {host}: {}", plain(why)),
+                "start one with `greenroom serve`, or name another with --host",
+            ),
+            Failure::Untrusted { host, why } => told(
+                "untrusted",
+                "never",
+                format!("{host} can't be trusted: {}", plain(why)),
+                "nothing was asked; name the CA that signed its certificate with --ca-file, and see that it speaks TLS",
+            ),
+            Failure::BrokenOff { host, why } => told(
+                "broken-off",
+                "with-key",
+                format!("{host} did not answer to the end: {}", plain(why)),
+                "what was asked for may be done; look before you repeat it",
+            ),
+            Failure::NotGreenroom => told(
+                "not-greenroom",
+                "never",
+                "what answers there does not answer as a Greenroom host".to_owned(),
+                "check --host; a proxy before a host must not redirect",
+            ),
+            Failure::Refused(refusal) => told("refused", "never", refusal.detail.clone(), &refusal.next()),
+            Failure::Unwritten(unwritten) => told("unwritten", "never", unwritten.to_string(), ""),
+        }
     }
 }
 
 impl From<Unwritten> for Failure {
     fn from(unwritten: Unwritten) -> Self {
         Failure::Unwritten(unwritten)
+    }
+}
+
+impl From<ProjectError> for Failure {
+    fn from(error: ProjectError) -> Self {
+        Failure::Build(error)
     }
 }
 
@@ -80,6 +181,7 @@ impl Refusal {
             retry: text("retry")?,
             detail: text("detail")?,
             retry_after,
+            document,
         })
     }
 
@@ -116,18 +218,6 @@ impl Refusal {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Usage(reason) | Failure::Local(reason) => write!(f, "error: {reason}"),
-            Failure::Unreachable { host, why } => write!(
-                f,
-                "error: can't reach {host}: {}\n  next: start one with `greenroom serve`, or name another with --host",
-                plain(why)
-            ),
-            Failure::BrokenOff { host, why } => write!(
-                f,
-                "error: {host} did not answer to the end: {}\n  next: what was asked for may be done; look before you \
-                 repeat it",
-                plain(why)
-            ),
             Failure::Refused(refusal) => write!(
                 f,
                 "error: {}\n  code: {} (status {}, by the {})\n  next: {}",
@@ -137,14 +227,13 @@ impl fmt::Display for Failure {
                 plain(&refusal.source),
                 plain(&refusal.next())
             ),
-            Failure::NotGreenroom => {
-                write!(
-                    f,
-                    "error: what answers there does not answer as a Greenroom host\n  next: check --host; a proxy before \
-                     a host must not redirect"
-                )
-            }
             Failure::Unwritten(unwritten) => unwritten.fmt(f),
+            Failure::Build(error) => error.fmt(f),
+            other => {
+                let Told { detail, next, .. } = other.told();
+                write!(f, "error: {detail}")?;
+                next.map_or(Ok(()), |next| write!(f, "\n  next: {next}"))
+            }
         }
     }
 }
@@ -157,7 +246,6 @@ fn lines(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn told(code: &str, retry: &str, retry_after: Option<&str>) -> String {
         let body = format!(r#"{{"code":"{code}","source":"host","retry":"{retry}","detail":"why"}}"#);
@@ -196,5 +284,23 @@ mod tests {
         for body in ["", "<html>", "{}", "[]", r#"{"code":"x"}"#] {
             assert_eq!(Refusal::parse(502, body.as_bytes(), None), None, "{body}");
         }
+    }
+
+    #[test]
+    fn a_program_is_told_in_one_document() {
+        let body = r#"{"type":"/errors/overloaded","code":"overloaded","source":"host","retry":"later","detail":"why"}"#;
+        let refusal = Refusal::parse(503, body.as_bytes(), Some("1".to_owned())).unwrap();
+        let document = Failure::Refused(Box::new(refusal)).document();
+        assert_eq!(
+            document,
+            json!({
+                "type": "/errors/overloaded", "code": "overloaded", "source": "host", "retry": "later",
+                "detail": "why", "next": "nothing happened; try again in 1 s", "exit_code": 5,
+            })
+        );
+        let broken_off = Failure::BrokenOff { host: "http://host".into(), why: "reset".into() };
+        assert_eq!(broken_off.exit(), Exit::Unknown);
+        assert_eq!(broken_off.document()["retry"], "with-key");
+        assert_eq!(Failure::Usage("no".into()).document()["exit_code"], 2);
     }
 }

@@ -1,22 +1,32 @@
 //! The commands that talk to a host over HTTP, one function each.
 
 mod backup;
+mod confirm;
 mod connection;
+mod contexts;
 mod dead_letters;
+mod deploy;
+mod destroy;
 mod failure;
+mod payload;
+mod reminders;
 mod settings;
 mod show;
+mod target;
+mod tls;
+mod types;
 mod upload;
 mod versions;
 
-use std::io::{IsTerminal as _, Read as _};
-use std::path::Path;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 
-use crate::cli::{Actor, ClientCommand, Connection, DeadLetterCommand, Message};
+use crate::cli::{Actor, ClientCommand, Connection, ContextCommand, DeadLetterCommand, Message};
+use crate::exit::Exit;
 use crate::output;
 use connection::{Host, Reply, Request};
 use failure::Failure;
@@ -24,19 +34,29 @@ use show::{Column, Style};
 
 /// Runs one command.
 pub(crate) fn run(command: ClientCommand) -> ExitCode {
-    match dispatch(command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.end(),
-    }
+    let json = command.connection().json;
+    ended(dispatch(command), json)
+}
+
+/// Runs a command about contexts.
+pub(crate) fn run_context(command: ContextCommand) -> ExitCode {
+    ended(contexts::run(command), false)
+}
+
+fn ended(done: Done, json: bool) -> ExitCode {
+    done.map_or_else(|failure| failure.end(json), |()| Exit::Done.into())
 }
 
 type Done = Result<(), Failure>;
 
 fn dispatch(command: ClientCommand) -> Done {
     match command {
-        ClientCommand::Deploy { actor_type, file, connection } => deploy(&actor_type, &file, &connection),
-        ClientCommand::Types { connection } => types(&connection),
-        ClientCommand::Type { actor_type, connection } => one_type(&actor_type, &connection),
+        ClientCommand::Deploy { deployment, connection } => deploy::run(&deployment, &connection),
+        ClientCommand::Types { connection } => types::list_all(&connection),
+        ClientCommand::Type { actor_type, component: Some(file), of, connection } => {
+            types::download(&actor_type, of, &file, &connection)
+        }
+        ClientCommand::Type { actor_type, connection, .. } => types::show_one(&actor_type, &connection),
         ClientCommand::Versions { actor_type, connection } => versions::list(&actor_type, &connection),
         ClientCommand::Rollback { actor_type, to, connection } => {
             versions::roll_back(&actor_type, to, &connection)
@@ -47,8 +67,8 @@ fn dispatch(command: ClientCommand) -> Done {
         ClientCommand::Settings { actor_type, set, unset, connection } => {
             settings::run(&actor_type, &set, &unset, &connection)
         }
-        ClientCommand::Undeploy { actor_type, purge, connection } => {
-            undeploy(&actor_type, purge, &connection)
+        ClientCommand::Undeploy { actor_type, purge, approval, connection } => {
+            destroy::undeploy(&actor_type, purge, approval, &connection)
         }
         ClientCommand::Call { message, connection } => call(&message, &connection),
         ClientCommand::Send { message, delay, connection } => send(&message, delay, &connection),
@@ -63,15 +83,22 @@ fn dispatch(command: ClientCommand) -> Done {
             state_keys(&actor, prefix.as_deref(), &connection)
         }
         ClientCommand::Mailbox { actor, connection } => mailbox(&actor, &connection),
+        ClientCommand::Reminders { actor, cancel: Some(name), connection } => {
+            reminders::cancel(&actor, &name, &connection)
+        }
+        ClientCommand::Reminders { actor, connection, .. } => reminders::list_all(&actor, &connection),
         ClientCommand::DeadLetters { command, list } => {
             dead_letters::run(command.unwrap_or(DeadLetterCommand::List(list)))
         }
         ClientCommand::Deactivate { actor, connection } => {
             let path = format!("{}/-/deactivate", actor_path(&actor));
-            done(&connection, Request::new("POST", path).body(Vec::new()), "deactivated")
+            let host = Host::new(&connection)?;
+            host.ask(Request::new("GET", actor_path(&actor)))?;
+            host.ask(Request::new("POST", path).body(Vec::new()))?;
+            finished(&connection, "deactivated")
         }
-        ClientCommand::Delete { actor, connection } => {
-            done(&connection, Request::new("DELETE", actor_path(&actor)), "deleted")
+        ClientCommand::Delete { actor, approval, connection } => {
+            destroy::delete(&actor, approval, &connection)
         }
         ClientCommand::Status { connection } => status(&connection),
         ClientCommand::Backup { file, force, data, connection } => {
@@ -110,17 +137,26 @@ fn print_payload(payload: &[u8]) -> Done {
     if needs_newline { print(b"\n") } else { Ok(()) }
 }
 
-/// A request whose answer is empty.
-fn done(connection: &Connection, request: Request, word: &str) -> Done {
-    Host::new(connection)?.ask(request)?;
+/// Says that it is done, to people.
+fn finished(connection: &Connection, word: &str) -> Done {
     if connection.json { Ok(()) } else { print_line(word) }
 }
 
-/// Goes through all pages of a list and shows them.
-fn list(connection: &Connection, path: &str, parameters: &[(&str, &str)], columns: &[Column]) -> Done {
-    let host = Host::new(connection)?;
+/// Says that there is nothing of that, to people: a program sees that by itself.
+fn say_none(connection: &Connection, what: &str) {
+    if !connection.json {
+        output::complain(&what);
+    }
+}
+
+/// Gives each page of a list to `take`, until it has enough.
+fn pages(
+    host: &Host,
+    path: &str,
+    parameters: &[(&str, &str)],
+    mut take: impl FnMut(&[Value]) -> Result<bool, Failure>,
+) -> Done {
     let mut after: Option<String> = None;
-    let mut first = true;
     loop {
         let mut query: Vec<String> =
             parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
@@ -128,19 +164,85 @@ fn list(connection: &Connection, path: &str, parameters: &[(&str, &str)], column
         let separator = if query.is_empty() { "" } else { "?" };
         let page = host.ask(Request::new("GET", format!("{path}{separator}{}", query.join("&"))))?.json()?;
         let items = page["items"].as_array().ok_or(Failure::NotGreenroom)?;
-        if connection.json {
-            for item in items {
-                print_line(&item.to_string())?;
-            }
-        } else {
-            print(show::table(columns, items, first).as_bytes())?;
+        if !take(items)? {
+            return Ok(());
         }
-        first = false;
         match page["next"].as_str() {
             Some(next) => after = Some(next.to_owned()),
             None => return Ok(()),
         }
     }
+}
+
+/// How many items a list has; when it has more than `most`, some number above that.
+fn count_up_to(most: u64, host: &Host, path: &str, parameters: &[(&str, &str)]) -> Result<u64, Failure> {
+    let mut count = 0;
+    pages(host, path, &[parameters, &[("limit", "1000")]].concat(), |items| {
+        count += items.len() as u64;
+        Ok(count <= most)
+    })?;
+    Ok(count)
+}
+
+/// Goes through all pages of a list and shows them. Returns whether there was anything.
+fn list(
+    host: &Host,
+    connection: &Connection,
+    path: &str,
+    parameters: &[(&str, &str)],
+    columns: &[Column],
+) -> Result<bool, Failure> {
+    let mut any = false;
+    pages(host, path, parameters, |items| {
+        if connection.json {
+            for item in items {
+                print_line(&item.to_string())?;
+            }
+        } else {
+            print(show::table(columns, items, !any && !items.is_empty()).as_bytes())?;
+        }
+        any |= !items.is_empty();
+        Ok(true)
+    })?;
+    Ok(any)
+}
+
+/// The same of one actor. Where it lists nothing, an actor that is not there is told from one that has none.
+fn list_of_actor(
+    actor: &Actor,
+    connection: &Connection,
+    part: &str,
+    parameters: &[(&str, &str)],
+    columns: &[Column],
+    none: &str,
+) -> Done {
+    let host = Host::new(connection)?;
+    if !list(&host, connection, &format!("{}/-/{part}", actor_path(actor)), parameters, columns)? {
+        host.ask(Request::new("GET", actor_path(actor)))?;
+        say_none(connection, none);
+    }
+    Ok(())
+}
+
+/// The same of what may be asked for by its actor type, which has to be deployed then.
+fn list_of_type(
+    actor_type: Option<&str>,
+    connection: &Connection,
+    path: &str,
+    parameters: &[(&str, &str)],
+    columns: &[Column],
+    none: &str,
+) -> Done {
+    let host = Host::new(connection)?;
+    let of_type = actor_type.map(|actor_type| ("type", actor_type));
+    let parameters: Vec<_> = parameters.iter().copied().chain(of_type).chain([("limit", "1000")]).collect();
+    if !list(&host, connection, path, &parameters, columns)? {
+        if let Some(actor_type) = actor_type {
+            host.ask(Request::new("GET", type_path(actor_type)))?;
+        }
+        say_none(connection, none);
+    }
+    Ok(())
 }
 
 /// Prints an answer as the host gave it.
@@ -149,93 +251,16 @@ fn print_raw(reply: &Reply) -> Done {
     print(b"\n")
 }
 
-fn deploy(actor_type: &str, file: &Path, connection: &Connection) -> Done {
-    let component = std::fs::read(file)
-        .map_err(|error| Failure::Usage(format!("can't read {}: {error}", file.display())))?;
-    // A host that refuses says so before it has all of the component, and then reads no more of it.
-    let request = Request::new("PUT", type_path(actor_type))
-        .content_type("application/wasm")
-        .header("expect", "100-continue");
-    let reply = upload::with_progress(&Host::new(connection)?, request, component, connection.json)?;
-    if connection.json {
-        return print_raw(&reply);
-    }
-    let created = reply.status == 201;
-    let deployed = reply.json()?;
-    let what = if created { "deployed" } else { "unchanged" };
-    let text = |name: &str| show::text(&deployed[name], Style::Plain);
-    let size = show::text(&deployed["size"], Style::Bytes);
-    print_line(&format!(
-        "{what}: {actor_type} version {}, {size}, sha-256 {}",
-        text("version"),
-        text("digest")
-    ))
-}
-
-fn types(connection: &Connection) -> Done {
-    const COLUMNS: &[Column] = &[
-        Column::new("TYPE", "/type", Style::Plain),
-        Column::new("VERSION", "/active_version", Style::Plain),
-        Column::new("ACTIVE ACTORS", "/active_actors", Style::Plain),
-    ];
-    list(connection, "/v1/actor-types", &[], COLUMNS)
-}
-
-fn one_type(actor_type: &str, connection: &Connection) -> Done {
-    const VERSIONS: &[Column] = &[
-        Column::new("VERSION", "/version", Style::Plain),
-        Column::new("DEPLOYED", "/deployed_at", Style::Plain),
-        Column::new("SIZE", "/size", Style::Bytes),
-        Column::new("SHA-256", "/digest", Style::Plain),
-    ];
-    const METHODS: &[Column] = &[
-        Column::new("METHOD", "/name", Style::Plain),
-        Column::new("PARAMETERS", "/parameters", Style::Members),
-        Column::new("ABOUT", "/docs", Style::Beginning),
-    ];
-    let reply = Host::new(connection)?.ask(Request::new("GET", type_path(actor_type)))?;
-    if connection.json {
-        return print_raw(&reply);
-    }
-    let known = reply.json()?;
-    print_line(&format!(
-        "{actor_type}: version {} is active, {} actors in memory",
-        show::text(&known["active_version"], Style::Plain),
-        show::text(&known["active_actors"], Style::Plain)
-    ))?;
-    let versions = known["versions"].as_array().ok_or(Failure::NotGreenroom)?;
-    print(show::table(VERSIONS, versions, true).as_bytes())?;
-    match known["methods"].as_array() {
-        Some(methods) if !methods.is_empty() => {
-            print(format!("\n{}", show::table(METHODS, methods, true)).as_bytes())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn undeploy(actor_type: &str, purge: bool, connection: &Connection) -> Done {
-    let purge = if purge { "?purge=true" } else { "" };
-    done(connection, Request::new("DELETE", format!("{}{purge}", type_path(actor_type))), "undeployed")
-}
-
 fn message_request(message: &Message) -> Result<Request, Failure> {
     let mut request =
         Request::new("POST", format!("{}/{}", actor_path(&message.to), encode(&message.method)));
     if let Some(key) = &message.idempotency_key {
         request = request.header("idempotency-key", &quoted(key));
     }
-    let body = match message.body.as_deref() {
-        None => return Ok(request.body(Vec::new())),
-        Some("-") => {
-            let mut body = Vec::new();
-            std::io::stdin()
-                .read_to_end(&mut body)
-                .map_err(|error| Failure::Usage(format!("can't read the payload from stdin: {error}")))?;
-            body
-        }
-        Some(text) => text.as_bytes().to_vec(),
-    };
-    Ok(request.content_type(&message.content_type).body(body))
+    Ok(match payload::read(message.body.as_deref())? {
+        None => request.body(Vec::new()),
+        Some(body) => request.content_type(&message.content_type).body(body),
+    })
 }
 
 /// As a string of a structured header field (RFC 9651), which takes any key.
@@ -266,10 +291,8 @@ fn actors(actor_type: Option<&str>, prefix: Option<&str>, connection: &Connectio
         Column::new("ID", "/id", Style::Plain),
         Column::new("LIFECYCLE", "/lifecycle", Style::Plain),
     ];
-    let mut parameters = vec![("limit", "1000")];
-    parameters.extend(actor_type.map(|actor_type| ("type", actor_type)));
-    parameters.extend(prefix.map(|prefix| ("prefix", prefix)));
-    list(connection, "/v1/actors", &parameters, COLUMNS)
+    let prefix = prefix.map(|prefix| ("prefix", prefix));
+    list_of_type(actor_type, connection, "/v1/actors", prefix.as_slice(), COLUMNS, "no actors")
 }
 
 fn inspect(actor: &Actor, connection: &Connection) -> Done {
@@ -283,8 +306,8 @@ fn inspect(actor: &Actor, connection: &Connection) -> Done {
 fn state_keys(actor: &Actor, prefix: Option<&str>, connection: &Connection) -> Done {
     let mut parameters = vec![("limit", "1000")];
     parameters.extend(prefix.map(|prefix| ("prefix", prefix)));
-    let path = format!("{}/-/state", actor_path(actor));
-    list(connection, &path, &parameters, &[Column::new("KEY", "", Style::Plain)])
+    let columns = [Column::new("KEY", "", Style::Plain)];
+    list_of_actor(actor, connection, "state", &parameters, &columns, "no keys")
 }
 
 fn state_value(actor: &Actor, key: &str, connection: &Connection) -> Done {
@@ -294,14 +317,14 @@ fn state_value(actor: &Actor, key: &str, connection: &Connection) -> Done {
 
 fn mailbox(actor: &Actor, connection: &Connection) -> Done {
     const COLUMNS: &[Column] = &[
-        Column::new("MESSAGE", "/message_id", Style::Plain),
+        Column::new("MESSAGE ID", "/message_id", Style::Plain),
         Column::new("METHOD", "/method", Style::Plain),
         Column::new("ORIGIN", "/origin", Style::Origin),
         Column::new("ATTEMPT", "/attempt", Style::Plain),
         Column::new("AGE", "/age_ms", Style::Milliseconds),
         Column::new("DUE IN", "/due_in_ms", Style::Milliseconds),
     ];
-    list(connection, &format!("{}/-/mailbox", actor_path(actor)), &[], COLUMNS)
+    list_of_actor(actor, connection, "mailbox", &[], COLUMNS, "no messages wait")
 }
 
 fn status(connection: &Connection) -> Done {

@@ -34,7 +34,8 @@ impl fmt::Display for InvalidSettings {
 }
 
 /// Variables with our prefix that are no settings.
-const OTHER_VARIABLES: [&str; 3] = ["GREENROOM_CONFIG", "GREENROOM_HOST", "GREENROOM_TOKEN"];
+const OTHER_VARIABLES: [&str; 5] =
+    ["GREENROOM_CONFIG", "GREENROOM_HOST", "GREENROOM_TOKEN", "GREENROOM_CA_FILE", "GREENROOM_CONTEXT"];
 
 impl Settings {
     /// Loads the settings, and what to warn of.
@@ -163,10 +164,9 @@ impl Settings {
         if let Some(data) = &arguments.data {
             self.data.clone_from(data);
         }
-        if let Some(listen) = arguments.listen {
-            self.listen = listen;
-        }
-        for (key, text) in [("log", &arguments.log), ("log_format", &arguments.log_format)] {
+        for (key, text) in
+            [("listen", &arguments.listen), ("log", &arguments.log), ("log_format", &arguments.log_format)]
+        {
             if let (Some(text), Some(setting)) = (text, table::find(key)) {
                 let place = format!("--{}", key.replace('_', "-"));
                 (setting.set)(self, text).map_err(|reason| InvalidSettings::new(place, reason))?;

@@ -4,6 +4,7 @@
 //! Every setting is one row of [`table`]; its text comes from the command line, else from its
 //! environment variable, else from the file, else it keeps its default.
 
+mod listen;
 mod load;
 #[cfg(test)]
 mod met;
@@ -19,8 +20,8 @@ use greenroom_http::{Bounds, Origin, Token};
 use greenroom_sandbox::CompileSettings;
 use greenroom_store::SqliteOptions;
 
-/// The hidden subcommand by which the host starts its compiling child.
-const COMPILE_COMMAND: &str = "compile-component";
+/// The word by which the host starts its compiling child.
+pub(crate) const COMPILE_COMMAND: &str = "compile-component";
 
 /// Everything a host is told.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 
 use greenroom_http::{Origin, Token};
 
-use super::{LogFormat, Settings};
+use super::{LogFormat, Settings, listen};
 use crate::{logging, units};
 
 /// One setting.
@@ -101,11 +101,10 @@ const DATA: Setting = Setting {
 
 const LISTEN: Setting = Setting {
     key: "listen",
-    meaning: "Address and port of the API; port 0 takes any free one. Other than loopback needs `tokens`.",
+    meaning: "Address and port of the API, for example `localhost:7070`; `:7070` is loopback's, port 0 takes any free one. \
+              Other than loopback needs `tokens`.",
     set: |settings, text| {
-        settings.listen = text
-            .parse()
-            .map_err(|_| format!("{text:?} is not an address, for example 127.0.0.1:7070 or [::1]:7070"))?;
+        settings.listen = listen::address(text)?;
         Ok(())
     },
     show: |settings| settings.listen.to_string(),

@@ -149,7 +149,7 @@ pub(super) fn path_parameters(path: &str) -> Vec<Value> {
             (_, "{method}") => Some("Method"),
             (_, "{version}") => Some("Version"),
             (_, "{code}") => Some("ErrorCode"),
-            ("dead-letters", "{id}") => Some("DeadLetter"),
+            ("dead-letters", "{message_id}") => Some("DeadLetter"),
             (_, "{message_id}") => Some("WaitingMessageId"),
             (_, "{id}") => Some("ActorId"),
             ("state", "{name}") => Some("StateKey"),
@@ -207,7 +207,7 @@ pub(super) fn parameters() -> Value {
             1.into(),
         ),
         "DeadLetter": parameter(
-            "id",
+            "message_id",
             "The id of the message.",
             json!({"type": "string", "format": "uuid", "pattern": MESSAGE_ID_PATTERN}),
             "01920000-0000-7000-8000-000000000000".into(),

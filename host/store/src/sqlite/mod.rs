@@ -19,6 +19,7 @@ mod lock;
 mod log;
 pub(crate) mod migrations;
 mod open;
+mod place;
 mod purge;
 mod query;
 mod readers;

@@ -12,7 +12,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::lock::{DirectoryLock, LOCK_FILE};
 use super::migrations::MIGRATIONS;
-use super::{backup, connect, failure, inspect};
+use super::{backup, connect, failure, inspect, place};
 
 pub(super) const DATABASE_FILE: &str = "greenroom.db";
 pub(super) const LOG_FILE: &str = "greenroom.db-wal";
@@ -69,6 +69,32 @@ pub enum OpenError {
         path: PathBuf,
         /// Who has it, for example `process 4711, started_unix_ms 1700000000000`.
         holder: String,
+    },
+    /// The directory's name can't be told to SQLite.
+    #[error("the data directory {path:?} is not UTF-8, as SQLite needs it; choose another name")]
+    NotUtf8 {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The path is longer than SQLite takes.
+    #[error(
+        "the path of the data directory {path} has {bytes} bytes, and SQLite takes at most {max}; choose a shorter one"
+    )]
+    PathTooLong {
+        /// Its beginning.
+        path: PathBuf,
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        max: usize,
+    },
+    /// The path goes through a link to nothing.
+    #[error("{path} is a link to {target}, which is not there; make that directory, or correct the link")]
+    DanglingLink {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
     },
     /// There is a write-ahead log, and the database that it belongs to is gone.
     #[error(
@@ -221,6 +247,7 @@ pub(super) fn check_log(data_dir: &Path, lock: &DirectoryLock) -> Result<(), Ope
 }
 
 pub(super) fn make_directory(data_dir: &Path) -> Result<(), OpenError> {
+    place::check(data_dir)?;
     let failed = |source| OpenError::Directory { path: data_dir.into(), source };
     if data_dir.is_dir() {
         return Ok(());

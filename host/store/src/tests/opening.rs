@@ -355,3 +355,35 @@ async fn a_database_is_not_checked_again_that_is_as_it_was_left() {
     let error = refusal(directory.path()).await;
     assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn a_directory_that_no_database_can_be_in_is_refused_for_the_true_reason() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let room = tempfile::tempdir().unwrap();
+    let (link, nowhere) = (room.path().join("link"), room.path().join("nowhere"));
+    std::os::unix::fs::symlink(&nowhere, &link).unwrap();
+    let file = room.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let long = room.path().join("a".repeat(200)).join("b".repeat(200)).join("c".repeat(200));
+    for (directory, reason) in [
+        (room.path().join(OsStr::from_bytes(b"caf\xe9")), "not UTF-8"),
+        (long, "bytes, and SQLite takes at most 491"),
+        (link.clone(), "nowhere, which is not there"),
+        (link.join("data"), "nowhere, which is not there"),
+        (file, "Not a directory"),
+    ] {
+        let refused =
+            SqliteStore::open(&directory, &SqliteOptions::default()).await.err().unwrap().to_string();
+        assert!(refused.contains(reason), "{refused}");
+    }
+    assert!(!nowhere.exists());
+    // The longest that is taken is one that SQLite takes.
+    let bytes = 491 - room.path().as_os_str().len();
+    let mut longest = room.path().to_path_buf();
+    longest.push("d".repeat(bytes / 2 - 1));
+    longest.push("e".repeat(491 - longest.as_os_str().len() - 1));
+    assert_eq!(longest.as_os_str().len(), 491);
+    assert!(SqliteStore::open(&longest, &SqliteOptions::default()).await.is_ok());
+}
