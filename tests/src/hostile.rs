@@ -50,11 +50,13 @@ pub fn component_of(guest: &str) -> anyhow::Result<Vec<u8>> {
     ComponentEncoder::default().module(&module)?.encode()
 }
 
-/// A guest that passes every check, with many functions each of which is as dear to compile as it may be.
-pub fn compile_bomb() -> anyhow::Result<Vec<u8>> {
+/// A guest that passes every check, with so many functions each of which is as dear to compile as it may be: twenty take
+/// seconds.
+pub fn compile_bomb(functions: usize) -> anyhow::Result<Vec<u8>> {
     let body = "(block (br_if 0 (local.get 0)))".repeat(20_000);
-    let functions: String = (0..200).map(|n| format!("(func $f{n} (param i32) {body})\n")).collect();
-    component_of(&functions)
+    let functions: Vec<String> =
+        (0..functions).map(|n| format!("(func $f{n} (param i32) {body})\n")).collect();
+    component_of(&functions.concat())
 }
 
 #[cfg(test)]

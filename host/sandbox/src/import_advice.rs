@@ -41,7 +41,7 @@ pub(crate) fn of(missing: &[&str]) -> String {
     let mut kinds: Vec<usize> = missing.iter().filter_map(|name| kind(name)).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    kinds.iter().map(|kind| format!(". {}", ADVICE[*kind].1)).collect()
+    kinds.iter().flat_map(|kind| [". ", ADVICE[*kind].1]).collect()
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ async fn compiling(host: &Host) -> anyhow::Result<Pid> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compilation_that_somebody_kills_is_told_as_that() -> anyhow::Result<()> {
     let host = Host::with_probe(Settings::default()).await?;
-    let (client, bomb) = (host.clone(), hostile::compile_bomb()?);
+    let (client, bomb) = (host.clone(), hostile::compile_bomb(40)?);
     let deploying = tokio::spawn(async move { client.deploy("dear", bomb).await });
     // What the kernel does when memory is short.
     kill_process(compiling(&host).await?, Signal::KILL)?;

@@ -22,7 +22,7 @@ use crate::support::until_begun;
 async fn a_stopping_host_gives_up_what_it_compiles() -> anyhow::Result<()> {
     // Longer than this waits for its end: it must not take that.
     let mut host = Host::with_probe(Settings::default().limit("drain_timeout", "10m")).await?;
-    let (client, bomb) = (host.clone(), hostile::compile_bomb()?);
+    let (client, bomb) = (host.clone(), hostile::compile_bomb(40)?);
     let deploying = tokio::spawn(async move { client.deploy("dear", bomb).await });
     let compiles = eventually("it compiles", SOON, || async {
         let children = process::children(host.pid()).map_err(|error| error.to_string())?;

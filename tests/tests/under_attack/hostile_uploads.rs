@@ -112,7 +112,7 @@ async fn what_is_dear_to_take_is_refused_before_it_is_compiled() -> anyhow::Resu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compile_bomb_is_given_up_at_its_bound() -> anyhow::Result<()> {
-    let bomb = hostile::compile_bomb()?;
+    let bomb = hostile::compile_bomb(200)?;
     for (bound, value, refusal, says) in [
         ("GREENROOM_COMPILE_CPU", "2s", (422, "component-rejected"), "compile.cpu"),
         ("GREENROOM_COMPILE_TIMEOUT", "1s", (503, "overloaded"), "compile.timeout"),

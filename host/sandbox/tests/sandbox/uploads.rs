@@ -332,7 +332,7 @@ async fn a_compiler_that_can_t_be_started_is_the_hosts_fault() {
         let engine = WasmtimeEngine::new(&small_limits(), folder.path(), settings(program)).unwrap();
         match engine.prepare(Guest::default().component()).await.map(|_| ()) {
             Err(PrepareError::Lacking(text)) => {
-                assert!(is_lack && text.contains("can't be started"), "{text}")
+                assert!(is_lack && text.contains("can't be started"), "{text}");
             }
             Err(PrepareError::Failed(_)) => assert!(!is_lack, "{program}"),
             other => panic!("{program}: {other:?}"),
