@@ -50,8 +50,8 @@ pub(crate) fn print_and_end(text: &str) -> ExitCode {
 /// understand.
 pub(crate) fn print_parsers_word_and_end(said: &clap::Error) -> ExitCode {
     if said.use_stderr() {
-        let words = std::env::args_os().take_while(|word| word != "--");
-        if words.into_iter().any(|word| word == "--json") {
+        let mut words = std::env::args_os().take_while(|word| word != "--");
+        if words.any(|word| word == "--json") {
             let detail = said.render().to_string();
             let problem = json!({
                 "code": "usage", "source": "client", "retry": "never", "detail": detail.trim_end(),

@@ -77,12 +77,13 @@ impl Project {
         let from =
             fs::canonicalize(folder).with_context(|| format!("could not find {}", folder.display()))?;
         let found = from.ancestors().find(|above| above.join(MANIFEST).is_file());
-        found.map(Project::open).unwrap_or_else(|| {
-            Err(ProjectError::Invalid(format!(
+        let none = || {
+            ProjectError::Invalid(format!(
                 "there is no {MANIFEST} in {} or above it; name a project, or make one with `greenroom new`",
                 from.display()
-            )))
-        })
+            ))
+        };
+        Project::open(found.ok_or_else(none)?)
     }
 
     /// Where it is; an absolute path.

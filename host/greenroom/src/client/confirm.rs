@@ -42,7 +42,7 @@ pub(super) fn allows(
         ));
     }
     let what = loss()?.what;
-    if asked(&what, &mut io::stderr(), &mut io::stdin().lock()).is_ok_and(|answer| answer) {
+    if matches!(asked(&what, &mut io::stderr(), &mut io::stdin().lock()), Ok(true)) {
         Ok(true)
     } else {
         Err(Failure::Local("nothing was removed".into()))

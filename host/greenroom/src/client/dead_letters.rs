@@ -152,8 +152,8 @@ fn in_bulk(host: &Host, letters: &[String], connection: &Connection, deed: &Deed
     } else {
         let others = [(gone, "gone already"), (left, "left, their mailboxes are full")];
         let others = others.iter().filter(|(count, _)| *count > 0);
-        let others: String = others.map(|(count, word)| format!(", {count} {word}")).collect();
-        format!("{}: {}{others}", counted(done as u64, "dead letter", "dead letters"), deed.done)
+        let others: Vec<String> = others.map(|(count, word)| format!(", {count} {word}")).collect();
+        format!("{}: {}{}", counted(done as u64, "dead letter", "dead letters"), deed.done, others.concat())
     })?;
     stays.map_or(Ok(()), Err)
 }

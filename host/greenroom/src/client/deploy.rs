@@ -18,7 +18,7 @@ pub(super) fn run(deployment: &Deployment, connection: &Connection) -> Done {
     let host = Host::new(connection)?;
     let (actor_type, component) = match (&deployment.actor_type, &deployment.file) {
         (Some(actor_type), Some(file)) => (actor_type.clone(), given(file, deployment)?),
-        (Some(file), None) if file.ends_with(".wasm") => {
+        (Some(file), None) if is_component(file) => {
             return Err(Failure::Usage(format!(
                 "{file} is no actor type; it is `greenroom deploy TYPE FILE`, or `greenroom deploy` in a project"
             )));
@@ -31,6 +31,10 @@ pub(super) fn run(deployment: &Deployment, connection: &Connection) -> Done {
     };
     tell(connection, &format!("deploying {actor_type} to {}", host.url()));
     upload(&host, &actor_type, component, connection)
+}
+
+fn is_component(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "wasm")
 }
 
 fn tell(connection: &Connection, line: &str) {

@@ -46,7 +46,7 @@ pub(super) fn undeploy(actor_type: &str, purge: bool, approval: Approval, connec
     let host = Host::new(connection)?;
     // Without a purge the host refuses to remove what actors have stored.
     let approval = Approval { yes: approval.yes || !(purge || approval.dry_run), ..approval };
-    if confirm::allows(approval, connection, || loss_of_type(&host, actor_type))? {
+    if confirm::allows(approval, connection, || loss_of_type(&host, actor_type, purge))? {
         let purge = if purge { "?purge=true" } else { "" };
         host.ask(Request::new("DELETE", format!("{}{purge}", type_path(actor_type))))?;
         return finished(connection, "undeployed");
@@ -54,21 +54,32 @@ pub(super) fn undeploy(actor_type: &str, purge: bool, approval: Approval, connec
     Ok(())
 }
 
-fn loss_of_type(host: &Host, actor_type: &str) -> Result<Loss, Failure> {
+fn loss_of_type(host: &Host, actor_type: &str, purge: bool) -> Result<Loss, Failure> {
     let known = host.ask(Request::new("GET", type_path(actor_type)))?.json()?;
     let versions = known["versions"].as_array().map_or(0, Vec::len) as u64;
     let of_type = [("type", actor_type)];
     let actors = count_up_to(COUNTED_MAX, host, "/v1/actors", &of_type)?;
     let letters = count_up_to(COUNTED_MAX, host, "/v1/dead-letters", &of_type)?;
-    let about = |count: u64| if count > COUNTED_MAX { "more than " } else { "" };
-    let what = format!(
-        "{actor_type}, its settings and {}, {}{} with all that they have stored, and {}{}",
-        counted(versions, "version", "versions"),
-        about(actors),
-        counted(actors.min(COUNTED_MAX), "actor", "actors"),
-        about(letters),
-        counted(letters.min(COUNTED_MAX), "dead letter", "dead letters"),
-    );
+    let counted_some = |count: u64, one: &str, many: &str| {
+        let more = if count > COUNTED_MAX { "more than " } else { "" };
+        format!("{more}{}", counted(count.min(COUNTED_MAX), one, many))
+    };
+    let versions_told = counted(versions, "version", "versions");
+    let actors_told = counted_some(actors, "actor", "actors");
+    let letters_told = counted_some(letters, "dead letter", "dead letters");
+    let what = if purge {
+        format!(
+            "{actor_type}, its settings and {versions_told}, {actors_told} with all that they have stored, and \
+             {letters_told}"
+        )
+    } else {
+        let refusal = if actors + letters > 0 {
+            format!("; refused without --purge while it has {actors_told} and {letters_told}")
+        } else {
+            String::new()
+        };
+        format!("{actor_type}, its settings and {versions_told}{refusal}")
+    };
     let counts = json!({
         "type": actor_type, "versions": versions, "actors": actors.min(COUNTED_MAX),
         "dead_letters": letters.min(COUNTED_MAX), "there_are_more": actors.max(letters) > COUNTED_MAX,
