@@ -59,7 +59,7 @@ mod tests {
         assert!(project.source_newer_than(&component).is_err(), "there is none");
         fs::create_dir(folder.join("target")).unwrap();
         fs::write(&component, "").unwrap();
-        let later = SystemTime::now() + Duration::from_secs(60);
+        let later = SystemTime::now() + Duration::from_mins(1);
         for other in ["target/other", "other.wasm", ".hidden"] {
             File::create(folder.join(other)).unwrap().set_modified(later).unwrap();
         }

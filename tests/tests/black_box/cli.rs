@@ -195,7 +195,7 @@ async fn it_explains_itself() -> anyhow::Result<()> {
         assert!(script.contains("dead-letters") && !script.contains("compile-component"), "{shell}");
     }
     let page = text(&greenroom("", &["man"]).await?.stdout);
-    assert!(page.starts_with(".") && page.contains("greenroom") && page.contains("dead"), "{page}");
+    assert!(page.starts_with('.') && page.contains("greenroom") && page.contains("dead"), "{page}");
     let folder = tempfile::tempdir()?;
     assert!(greenroom("", &["man", "--dir", &folder.path().to_string_lossy()]).await?.status.success());
     assert!(folder.path().join("greenroom.1").is_file() && folder.path().join("greenroom-call.1").is_file());

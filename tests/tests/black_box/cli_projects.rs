@@ -59,7 +59,7 @@ impl Project {
 
     /// Gives a source a time after that of everything that is built.
     fn change(&self, file: &str) -> anyhow::Result<()> {
-        let later = SystemTime::now() + Duration::from_secs(60);
+        let later = SystemTime::now() + Duration::from_mins(1);
         Ok(File::options().write(true).open(self.folder().join(file))?.set_modified(later)?)
     }
 }

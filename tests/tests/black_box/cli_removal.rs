@@ -48,6 +48,8 @@ async fn nothing_is_removed_for_good_without_a_word() -> anyhow::Result<()> {
         let told = prints(&host, &[arguments, &["--dry-run"]].concat()).await?;
         assert!(told.contains(what), "{arguments:?}: {told}");
     }
+    let told = prints(&host, &["undeploy", "probe", "--dry-run"]).await?;
+    assert!(told.contains("refused without --purge while it has 3 actors"), "{told}");
     let counts = prints(&host, &["undeploy", "probe", "--purge", "--dry-run", "--json"]).await?;
     let counts: serde_json::Value = serde_json::from_str(&counts)?;
     assert_eq!(counts["would_remove"]["actors"], 3);

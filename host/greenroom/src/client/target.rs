@@ -49,13 +49,12 @@ fn resolve(
             None => (None, text("GREENROOM_CONTEXT")?),
         },
     };
-    let (url, context) = match host {
-        Some((host, place)) => (url(&host, place)?, Context::default()),
-        None => {
-            let context = contexts()?.chosen(context.as_deref())?.unwrap_or_default();
-            let host = if context.host.is_empty() { DEFAULT } else { &context.host };
-            (url(host, "the context's host")?, context)
-        }
+    let (url, context) = if let Some((host, place)) = host {
+        (url(&host, place)?, Context::default())
+    } else {
+        let context = contexts()?.chosen(context.as_deref())?.unwrap_or_default();
+        let host = if context.host.is_empty() { DEFAULT } else { &context.host };
+        (url(host, "the context's host")?, context)
     };
     let token = match (&connection.token, context.token()?) {
         (Some(token), _) => Some(token.clone()),
