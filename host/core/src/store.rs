@@ -114,6 +114,7 @@ pub struct MailKey {
 
 impl MailKey {
     /// Where to begin so that this one comes first.
+    #[must_use]
     pub fn before(self) -> Self {
         let id = self.id.before();
         let due_at = if id < self.id { self.due_at } else { self.due_at.minus(Duration::from_millis(1)) };

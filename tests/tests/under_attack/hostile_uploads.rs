@@ -291,11 +291,11 @@ fn large_component(number: usize, bytes: usize) -> anyhow::Result<Vec<u8>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_of_much_code_leave_the_neighbours_theirs() -> anyhow::Result<()> {
-    const UPLOADS: usize = 16;
+    const UPLOADS: usize = 32;
     const EACH_BYTES: usize = 4 << 20;
     const CODE_BYTES: u64 = 24 << 20;
     /// Of the uploads' bytes on their way, and of what the allocator keeps of them.
-    const BESIDE_BYTES: u64 = 96 << 20;
+    const BESIDE_BYTES: u64 = 128 << 20;
     let settings = Settings::default().limit("code_bytes", &CODE_BYTES.to_string());
     let mut host = Host::with_probe(settings).await?;
     let client: Client = (*host).clone();
