@@ -19,9 +19,9 @@ use tokio::task::JoinHandle;
 use crate::client::Client;
 use crate::disk_watch::{DiskWatch, Standstill};
 use crate::host::Host;
+use crate::machine_load::Load;
 use crate::process;
 use crate::statistics::{Latencies, shown};
-use crate::sweep::Sweep;
 
 /// How many times slower the median of a neighbour's calls may become.
 const MEDIAN_SLOWER_MAX: f64 = 3.0;
@@ -37,6 +37,33 @@ const CALLS_OF_A_P99_MIN: usize = 100;
 /// Where the disk stands still for more than one part in so many of the time, 99th percentiles are the disk's.
 const STANDSTILL_PARTS_MAX: u32 = 10;
 const CALLS_BETWEEN_LOOKS_AT_MEMORY: usize = 4;
+
+/// How often an attack is made before it counts that a neighbour was slower.
+const ATTEMPTS: usize = 5;
+
+/// A neighbour was slower than it may be.
+#[derive(Debug)]
+struct Slower(String);
+
+impl fmt::Display for Slower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Slower {}
+
+/// Makes an attack again that a neighbour was slower beside: what else the machine did may spoil one attempt, an attack
+/// that holds others up spoils all. Every other failure counts at once.
+pub async fn in_a_few_attempts<T>(mut attempt: impl AsyncFnMut() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    for _ in 1..ATTEMPTS {
+        match attempt().await {
+            Err(error) if error.is::<Slower>() => println!("made again, for {error}"),
+            other => return other,
+        }
+    }
+    attempt().await
+}
 
 /// What a neighbour and the host's memory were like.
 #[derive(Default)]
@@ -125,18 +152,17 @@ pub async fn while_under_attack<T>(
     attacked(host, what, memory_bytes, &idle, attack).await
 }
 
-/// Like [`while_under_attack`], for guests that sweep through their memory. That takes the processors' caches and the
-/// way to the memory from everybody on the machine, whoever does it, so the neighbour is compared with itself while
-/// threads of the test sweep through as much at the priority that long turns have.
-pub async fn while_memory_is_swept<T>(
+/// Like [`while_under_attack`], for guests that use up what all programs of a machine share, whoever does it: the way to
+/// its memory, or to its disk. The neighbour is compared with itself beside such a load of the test's own.
+pub async fn while_under_attack_like<T>(
+    load: Load,
     host: &mut Host,
     what: &str,
     memory_bytes: u64,
     attack: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {
-    let sweep = Sweep::begin();
     let idle = before(host).await;
-    drop(sweep);
+    drop(load);
     attacked(host, what, memory_bytes, &idle?, attack).await
 }
 
@@ -186,12 +212,14 @@ async fn attacked<T>(
     );
     println!("{told}");
     let median_max = attacked.median_slower_max;
-    ensure!(median <= median_max, "the median is more than {median_max} times as long: {told}");
-    let tells_p99 = attacked.calls >= CALLS_OF_A_P99_MIN && stood_still <= lasted / STANDSTILL_PARTS_MAX;
-    ensure!(
-        p99 <= P99_SLOWER_MAX || !tells_p99,
-        "the 99th percentile is more than {P99_SLOWER_MAX} times that median: {told}"
-    );
     ensure!(grown <= memory_bytes, "more memory than {} MiB: {told}", memory_bytes >> 20);
+    if median > median_max {
+        return Err(Slower(format!("the median is more than {median_max} times as long: {told}")).into());
+    }
+    let tells_p99 = attacked.calls >= CALLS_OF_A_P99_MIN && stood_still <= lasted / STANDSTILL_PARTS_MAX;
+    if tells_p99 && p99 > P99_SLOWER_MAX {
+        let text = format!("the 99th percentile is more than {P99_SLOWER_MAX} times that median: {told}");
+        return Err(Slower(text).into());
+    }
     Ok(outcome)
 }

@@ -5,12 +5,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use greenroom_tests::attack::{while_memory_is_swept, while_under_attack};
+use greenroom_tests::attack::{in_a_few_attempts, while_under_attack, while_under_attack_like};
 use greenroom_tests::client::Client;
 use greenroom_tests::config::Settings;
 use greenroom_tests::eventually::{SOON, eventually};
 use greenroom_tests::host::Host;
 use greenroom_tests::hostile;
+use greenroom_tests::machine_load::Load;
 use greenroom_tests::process;
 use greenroom_tests::script::{self, fill, simply};
 use serde_json::{Value, json};
@@ -47,25 +48,28 @@ async fn host_with(settings: Settings, guests: &[&str]) -> anyhow::Result<Host> 
 /// each time must be that status and code.
 async fn attack(host: &mut Host, guest: &str, status: u16, code: &str) -> anyhow::Result<()> {
     let client: Client = (**host).clone();
-    let attacks = (0..ATTACKERS).map(|attacker| {
-        let client = client.clone();
-        async move {
-            for _ in 0..2 {
-                let reply = client.call(guest, &format!("attacker-{attacker}"), "go", "x").await?;
-                let problem = reply.refused(status, code);
-                anyhow::ensure!(problem.source == "guest", "{guest}: {problem:?}");
-                anyhow::ensure!(problem.detail.len() < 4_000, "{guest}: {problem:?}");
+    in_a_few_attempts(async || {
+        let attacks = (0..ATTACKERS).map(|attacker| {
+            let client = client.clone();
+            async move {
+                for _ in 0..2 {
+                    let reply = client.call(guest, &format!("attacker-{attacker}"), "go", "x").await?;
+                    let problem = reply.refused(status, code);
+                    anyhow::ensure!(problem.source == "guest", "{guest}: {problem:?}");
+                    anyhow::ensure!(problem.detail.len() < 4_000, "{guest}: {problem:?}");
+                }
+                anyhow::Ok(())
             }
-            anyhow::Ok(())
+        });
+        let attacks = futures::future::try_join_all(attacks);
+        if SWEEP_MEMORY.contains(&guest) {
+            while_under_attack_like(Load::of_memory(), host, guest, MEMORY_BYTES, attacks).await?;
+        } else {
+            while_under_attack(host, guest, MEMORY_BYTES, attacks).await?;
         }
-    });
-    let attacks = futures::future::try_join_all(attacks);
-    if SWEEP_MEMORY.contains(&guest) {
-        while_memory_is_swept(host, guest, MEMORY_BYTES, attacks).await?;
-    } else {
-        while_under_attack(host, guest, MEMORY_BYTES, attacks).await?;
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 async fn all_attack(guests: &[(&str, u16, &str)]) -> anyhow::Result<Host> {
